@@ -1,0 +1,119 @@
+import type { Static, TObject } from 'typebox';
+import type { IovError } from './error.js';
+import type { Item, Shape, TextFile } from './item.js';
+import type { Context } from './context.js';
+
+/** An example in a component's docs; the tests check its options, and run it where input and output are given. */
+export interface Example {
+  title: string;
+  /** The component's options as YAML. */
+  yaml: string;
+  /** Values given to the component, and the values expected of it. */
+  input?: unknown[];
+  output?: unknown[];
+}
+
+interface Described<Options extends TObject> {
+  /** The word in pipeline.yaml. */
+  name: string;
+  summary: string;
+  description?: string;
+  /** Sections of the notice that it implements. */
+  sections?: readonly string[];
+  /** The single source of types, defaults, checking, docs and editor completion. */
+  options: Options;
+  examples: readonly Example[];
+}
+
+export interface SourceSpec<Options extends TObject = TObject> extends Described<Options> {
+  role: 'source';
+  gives: Shape;
+  /** Who learns of a failed item: its caller (`peer`), or nobody but the dead letters (`deadLetters`). */
+  failuresGoTo: 'peer' | 'deadLetters';
+  /** `run` sources read until stopped; `window` sources read one window at each run of the schedule; `finite` ones end by themselves. */
+  lasts: 'run' | 'window' | 'finite';
+  create(options: Static<Options>, context: Context): Promise<Source> | Source;
+}
+
+export interface Source {
+  /** Opens what the source reads from; called once, before `read`. */
+  open?(): Promise<void>;
+  /** Items, one at a time, as fast as the consumer pulls; ends when `signal` aborts (stop taking new work) or nothing is left. */
+  read(signal: AbortSignal): AsyncIterable<Item>;
+  /** Called once `read` has ended and each item's receipt has settled. Idempotent; runs even where `open` failed. */
+  close?(): Promise<void>;
+}
+
+export interface OperatorSpec<Options extends TObject = TObject> extends Described<Options> {
+  role: 'operator';
+  takes: readonly Shape[];
+  /** A fixed shape, or `same` as what it takes. */
+  gives: Shape | 'same';
+  /** Present on worker steps: neighbours share one task in a worker thread. */
+  worker?: true;
+  create(options: Static<Options>, context: Context): Promise<Kernel | WorkerStep> | Kernel | WorkerStep;
+}
+
+/**
+ * An operator is a kernel, not a stream: the engine owns buffers, order and lifecycle. A kernel passes each item's receipt
+ * on, keeps it, or settles it. What it throws fails that item alone. It may wait (return a promise) to push back.
+ */
+export interface Kernel {
+  transform(item: Item): Iterable<Item> | Promise<Iterable<Item>>;
+  /** What is left when the source has ended; not called on abort. */
+  flush?(): Iterable<Item> | Promise<Iterable<Item>>;
+  /** Gives up what is held; called always, last. `error` where the run broke. */
+  close?(error?: IovError): void | Promise<void>;
+}
+
+/** A step that runs inside a worker thread; plain data, so that it can cross. */
+export type WorkerStep =
+  | { worker: 'zip'; level: number }
+  | { worker: 'encrypt'; cipher: string; key: string };
+
+export interface SinkSpec<Options extends TObject = TObject> extends Described<Options> {
+  role: 'sink';
+  takes: readonly Shape[];
+  create(options: Static<Options>, context: Context): Promise<Sink> | Sink;
+}
+
+export interface Sink {
+  open?(): Promise<void>;
+  /** Resolves when the item is durable where it belongs; the engine then settles the receipt. A throw fails the item alone. */
+  write(item: Item): Promise<void>;
+  /** How many writes may be under way at once. */
+  readonly concurrency: number;
+  close?(): Promise<void>;
+}
+
+/** A shared means under `connections:`, `keys` of the site, opened once a process and closed last. */
+export interface ConnectionSpec<Options extends TObject = TObject> extends Described<Options> {
+  role: 'connection';
+  create(options: Static<Options>, context: Omit<Context, 'connection'>): Promise<Connection> | Connection;
+}
+
+export interface Connection {
+  open?(): Promise<void>;
+  close?(): Promise<void>;
+}
+
+export type ComponentSpec = SourceSpec | OperatorSpec | SinkSpec | ConnectionSpec;
+
+// The identity functions below infer `Options` for `create`, and erase it for the registry.
+export function defineSource<Options extends TObject>(spec: Omit<SourceSpec<Options>, 'role'>): SourceSpec {
+  return { ...spec, role: 'source' } as unknown as SourceSpec;
+}
+export function defineOperator<Options extends TObject>(spec: Omit<OperatorSpec<Options>, 'role'>): OperatorSpec {
+  return { ...spec, role: 'operator' } as unknown as OperatorSpec;
+}
+export function defineSink<Options extends TObject>(spec: Omit<SinkSpec<Options>, 'role'>): SinkSpec {
+  return { ...spec, role: 'sink' } as unknown as SinkSpec;
+}
+export function defineConnection<Options extends TObject>(spec: Omit<ConnectionSpec<Options>, 'role'>): ConnectionSpec {
+  return { ...spec, role: 'connection' } as unknown as ConnectionSpec;
+}
+
+/** Packs text files into the outbox in worker threads. */
+export interface Packer {
+  pack(file: TextFile, steps: readonly WorkerStep[], signal: AbortSignal): Promise<import('./item.js').PackedFile>;
+}

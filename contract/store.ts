@@ -1,0 +1,171 @@
+import type { FilePlan, FileState, JsonObject, Tags, WindowKey } from './item.js';
+
+/** Something the store does inside a transaction; it may throw an IovError, which then undoes this item's effects alone. */
+export type Effect = (transaction: Transaction) => void;
+
+/** What can be asked and changed inside one transaction. All synchronous; times are set by the store. */
+export interface Transaction {
+  /** The request seen before under this id, if any. */
+  request(platformId: string, requestId: string): StoredRequest | undefined;
+  rememberRequest(request: Omit<StoredRequest, 'acceptedAt'>): void;
+  /** Appends a record; its sequence number rises and never repeats. */
+  append(record: NewRecord): number;
+  card(iccid: string): CardState | undefined;
+  /** Sets one side of a card's state; the other side stays. */
+  putCardSide(iccid: string, side: CardSide, content: CardContent): void;
+  /** How many other cards this person holds here (notice article 11). */
+  cardsOf(person: string, exceptIccid: string): number;
+  addDeadLetter(letter: NewDeadLetter): void;
+  setPosition(pipeline: string, source: string, position: Position): void;
+}
+
+export type CardSide = 'registration' | 'card';
+
+export interface CardContent {
+  fields: JsonObject;
+  tags: Tags;
+  /** A digest of certificate type and number: who holds the card. Registration side only. */
+  person?: string;
+}
+
+export interface CardState {
+  iccid: string;
+  registration?: CardContent & { updatedAt: number };
+  card?: CardContent & { updatedAt: number };
+}
+
+export interface StoredRequest {
+  platformId: string;
+  requestId: string;
+  kind: string;
+  code: string;
+  iccid?: string;
+  /** SM3 of the decrypted content; absent where the content is never opened (vehicle messages). */
+  digest?: string;
+  acceptedAt: number;
+}
+
+export interface NewRecord {
+  kind: 'KH' | 'CL';
+  code: string;
+  iccid?: string;
+  requestId?: string;
+  platformId?: string;
+  bytes: Uint8Array;
+}
+
+/** How far a source has come: bytes and lines that are settled, and of which file. */
+export interface Position {
+  offset: number;
+  line: number;
+  /** Identifies the file: size and mtime at the time, or a digest of its head. */
+  fingerprint: string;
+}
+
+export interface NewDeadLetter {
+  pipeline: string;
+  /** Unique together with the pipeline: the same item failing again replaces its letter. */
+  origin: string;
+  code: string;
+  /** What is wrong, masked. */
+  reason: string;
+  tags: Tags;
+  raw?: Uint8Array;
+}
+
+export interface DeadLetter extends NewDeadLetter {
+  id: number;
+  at: number;
+  state: 'waiting' | 'retried';
+}
+
+export interface WindowRow extends WindowKey {
+  id: number;
+  /** Records with `fromPosition < position <= toPosition`. */
+  fromPosition: number;
+  toPosition: number;
+  pipeline: string;
+  state: 'open' | 'delivered';
+  plannedAt: number;
+  deliveredAt?: number;
+  /** How its files were cut, fixed at the first run: `{bytesMax, format, …}` as JSON. */
+  options: string;
+}
+
+export interface FileRow {
+  windowId: number;
+  name: string;
+  plan: FilePlan;
+  fromPosition: number;
+  toPosition: number;
+  /** Set when packed. */
+  packedName?: string;
+  path?: string;
+  bytes?: number;
+  sm3?: string;
+  state: FileState;
+  deliveredAt?: number;
+  remotePath?: string;
+}
+
+/** A stretch of a window: sizes and positions, without the bytes. */
+export interface Stretch {
+  positions: Float64Array;
+  sizes: Uint32Array;
+}
+
+/** Archive, state by card, requests and ledger. One writer thread; every method but `commit` is synchronous. */
+export interface Store {
+  /** Runs the effects in one transaction, grouped with others that wait; resolves when durable (fsync). */
+  commit(effects: readonly Effect[]): Promise<void>;
+  /** Reads, and small writes of its own, outside of any item's transaction. */
+  transact<Result>(work: (transaction: Transaction) => Result): Result;
+
+  // ── windows and files ──
+  codes(kind: 'KH' | 'CL', cutoffMs: number): string[];
+  /**
+   * The window under this key: as it was planned, or planned now. Nothing accepted later can fall into it.
+   * @throws IovError WINDOW_CONFLICT where a later `P` window of this kind and code exists, or cutoffMs is in the future
+   */
+  openWindow(key: WindowKey, cutoffMs: number, pipeline: string): WindowRow;
+  setWindowOptions(id: number, options: string): void;
+  windowDelivered(id: number): void;
+  /** A window that has been delivered is delivered again, its files packed anew to the same bytes. */
+  reopenWindow(id: number): void;
+  stretches(window: WindowRow, recordsMax: number): Iterable<Stretch>;
+  records(window: WindowRow, fromPosition: number, toPosition: number): Iterable<Uint8Array>;
+
+  file(baseName: string): FileRow | undefined;
+  /** Notes a file; the first plan under a name stays, and is what comes back. */
+  planFile(file: { windowId: number; plan: FilePlan; fromPosition: number; toPosition: number }): FileRow;
+  filePacked(baseName: string, packed: { packedName: string; path: string; bytes: number; sm3: string }): void;
+  fileUploading(baseName: string): void;
+  fileDelivered(baseName: string, remotePath: string): void;
+
+  // ── sources ──
+  position(pipeline: string, source: string): Position | undefined;
+
+  // ── for people ──
+  status(): StoreStatus;
+  trace(key: string): TraceStep[];
+  deadLetters(filter?: { pipeline?: string; state?: DeadLetter['state'] }): DeadLetter[];
+  deadLetter(id: number): DeadLetter | undefined;
+  deadLetterRetried(id: number): void;
+
+  close(): Promise<void>;
+}
+
+export interface StoreStatus {
+  records: { kind: string; code: string; count: number; bytes: number; lastAcceptedAt: number }[];
+  /** Cards by what has come so far. */
+  cards: { complete: number; waitingForCard: number; waitingForRegistration: number };
+  windows: (WindowRow & { files: number; filesDelivered: number; recordsTotal: number })[];
+  deadLetters: number;
+}
+
+/** One step in the life of a RequestID, a card or a file. */
+export interface TraceStep {
+  at: number;
+  step: 'accepted' | 'waiting' | 'archived' | 'window' | 'file' | 'packed' | 'delivered' | 'dead';
+  text: string;
+}
