@@ -28,6 +28,7 @@ const entries = {
   PEER_PROTOCOL: { cause: 'The peer answered something that is not an answer of the notice.', remedy: 'Check the address and the dialect of the peer.', retryable: false },
   SFTP_UNREACHABLE: { cause: 'The SFTP server cannot be reached, or the connection broke.', remedy: 'None at first: it is tried again with back-off.', retryable: true },
   SFTP_TIMEOUT: { cause: 'An SFTP operation passed its deadline.', remedy: 'None at first: the connection is replaced and the file taken up again.', retryable: true },
+  SFTP_FAILED: { cause: 'The SFTP server failed at something it may manage later: disk full, quota, too many open files, a file that did not keep its size.', remedy: 'None at first: it is tried again with back-off. Look at the server if it stays.', retryable: true },
   SFTP_REFUSED: { cause: 'The SFTP server refuses for good: no such directory, no permission, wrong key, wrong host key.', remedy: 'Mend directory, permission or key; the file waits in the outbox.', retryable: false },
   FILE_UNREADABLE: { cause: 'A local file cannot be read or written.', remedy: 'Check the path, the permissions and the free space.', retryable: true },
   FILE_INVALID: { cause: 'A received file breaks a rule of the notice.', remedy: 'Tell its sender what the message says.', retryable: false },

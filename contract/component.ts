@@ -1,7 +1,8 @@
 import type { Static, TObject } from 'typebox';
-import type { IovError } from './error.js';
-import type { Item, Shape, TextFile } from './item.js';
 import type { Context } from './context.js';
+import type { IovError } from './error.js';
+import type { Item, Shape } from './item.js';
+import type { CipherOptions } from './peer.js';
 
 /** An example in a component's docs; the tests check its options, and run it where input and output are given. */
 export interface Example {
@@ -28,8 +29,11 @@ interface Described<Options extends TObject> {
 export interface SourceSpec<Options extends TObject = TObject> extends Described<Options> {
   role: 'source';
   gives: Shape;
-  /** Who learns of a failed item: its caller (`peer`), or nobody but the dead letters (`deadLetters`). */
-  failuresGoTo: 'peer' | 'deadLetters';
+  /**
+   * Who learns of a failed item: its caller (`peer`), nobody but the dead letters (`deadLetters`), or whoever watches the
+   * run, which fails and can be resumed (`run`).
+   */
+  failuresGoTo: 'peer' | 'deadLetters' | 'run';
   /** `run` sources read until stopped; `window` sources read one window at each run of the schedule; `finite` ones end by themselves. */
   lasts: 'run' | 'window' | 'finite';
   create(options: Static<Options>, context: Context): Promise<Source> | Source;
@@ -67,9 +71,7 @@ export interface Kernel {
 }
 
 /** A step that runs inside a worker thread; plain data, so that it can cross. */
-export type WorkerStep =
-  | { worker: 'zip'; level: number }
-  | { worker: 'encrypt'; cipher: string; key: string };
+export type WorkerStep = { worker: 'zip'; level: number } | { worker: 'encrypt'; cipher: CipherOptions };
 
 export interface SinkSpec<Options extends TObject = TObject> extends Described<Options> {
   role: 'sink';
@@ -111,9 +113,4 @@ export function defineSink<Options extends TObject>(spec: Omit<SinkSpec<Options>
 }
 export function defineConnection<Options extends TObject>(spec: Omit<ConnectionSpec<Options>, 'role'>): ConnectionSpec {
   return { ...spec, role: 'connection' } as unknown as ConnectionSpec;
-}
-
-/** Packs text files into the outbox in worker threads. */
-export interface Packer {
-  pack(file: TextFile, steps: readonly WorkerStep[], signal: AbortSignal): Promise<import('./item.js').PackedFile>;
 }

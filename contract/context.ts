@@ -33,8 +33,17 @@ export interface Context {
   resolve(path: string): string;
   /** The connection under that name in `connections:`; `check` has made sure of its kind. */
   connection<Kind extends Connection>(name: string): Kind;
-  /** The window of this run, for scheduled pipelines; undefined in a daemon's lasting ones. */
-  readonly run?: { cutoff: string; cutoffMs: number; again: boolean };
+  /** Set for a run that has an end: a window of the archive, or a file. Undefined in the daemon's lasting pipelines. */
+  readonly run?: Run;
+}
+
+export interface Run {
+  /** YYYYMMDDHH where a person asked for one; else the source takes the last one due at `atMs`. */
+  cutoff?: string;
+  /** When the run was due. */
+  atMs: number;
+  /** Deliver again what has been delivered. */
+  again: boolean;
 }
 
 export interface Site {

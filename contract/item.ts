@@ -1,5 +1,5 @@
 import type { Receipt } from './receipt.js';
-import type { Effect } from './store.js';
+import type { Effect, FileRow } from './store.js';
 
 /**
  * What is on its way, by shape:
@@ -84,8 +84,12 @@ export type FileState = 'planned' | 'packed' | 'uploading' | 'delivered';
 export interface TextFile {
   /** Settles when the last record is in; rejects when the file is given up. */
   readonly plan: Promise<FilePlan>;
-  /** UTF-8 without BOM, in chunks of bounded size; pulling it drives the source. */
-  readonly content: AsyncIterable<Uint8Array>;
+  /** What an interrupted run left of this file in the ledger. */
+  readonly known: FileRow | undefined;
+  /** UTF-8 without BOM, in chunks of bounded size that belong to the reader; pulling it drives the source. */
+  readonly content: AsyncIterable<Uint8Array<ArrayBuffer>>;
+  /** Nobody will read the content (the file is packed or delivered already): records pass by without being fetched. */
+  discard(): void;
 }
 
 export interface PackedFile {

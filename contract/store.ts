@@ -128,6 +128,10 @@ export interface Store {
    * @throws IovError WINDOW_CONFLICT where a later `P` window of this kind and code exists, or cutoffMs is in the future
    */
   openWindow(key: WindowKey, cutoffMs: number, pipeline: string): WindowRow;
+  /** The window of a chain without an archive before it (a backfill): the same row each time it is asked for. */
+  openDirectWindow(key: WindowKey, pipeline: string): WindowRow;
+  /** Windows of a pipeline that have begun and are not delivered, oldest first. */
+  openWindows(pipeline: string): WindowRow[];
   setWindowOptions(id: number, options: string): void;
   windowDelivered(id: number): void;
   /** A window that has been delivered is delivered again, its files packed anew to the same bytes. */

@@ -1,0 +1,154 @@
+import type { Kernel, Sink, Source, SourceSpec, WorkerStep } from '../contract/component.js';
+import type { Context } from '../contract/context.js';
+import { IovError } from '../contract/error.js';
+import type { Item, TextFile } from '../contract/item.js';
+import type { NewDeadLetter } from '../contract/store.js';
+import type { Packer } from '../workers/packer.js';
+import type { CheckedPipeline } from './config.js';
+import { runChain, type Stage } from './stream.js';
+
+/** What a chain needs of the process it runs in. */
+export interface Surroundings {
+  /** Everything of a component's context but its place. */
+  context: Omit<Context, 'place'>;
+  packer: Packer;
+  settled(item: Item, error?: IovError): void;
+}
+
+/** A pipeline's components, created and joined; runs once. */
+export class ChainRun {
+  readonly #pipeline: CheckedPipeline;
+  readonly #around: Surroundings;
+  readonly #source: Source;
+  readonly #sink: Sink;
+  readonly #kernels: Kernel[];
+  readonly #stages: Stage[];
+  readonly #break = new AbortController();
+  #failure: IovError | undefined;
+
+  /** Creates the components, in order; `source` stands in for the pipeline's own (dead letters sent again, a bench). */
+  static async create(pipeline: CheckedPipeline, around: Surroundings, source?: Source): Promise<ChainRun> {
+    const contextAt = (place: string): Context => ({ ...around.context, place });
+    const { sink, operators } = pipeline;
+    const createdSink = await sink.spec.create(sink.options, contextAt(sink.place));
+    const steps: (Kernel | WorkerStep)[] = [];
+    for (const { spec, options, place } of operators) steps.push(await spec.create(options, contextAt(place)));
+    const { spec, options, place } = pipeline.source;
+    const createdSource = source ?? (await spec.create(options, contextAt(place)));
+    return new ChainRun(pipeline, around, createdSource, steps, createdSink);
+  }
+
+  private constructor(
+    pipeline: CheckedPipeline,
+    around: Surroundings,
+    source: Source,
+    operators: readonly (Kernel | WorkerStep)[],
+    sink: Sink,
+  ) {
+    this.#pipeline = pipeline;
+    this.#around = around;
+    this.#source = source;
+    this.#sink = sink;
+    this.#kernels = operators.filter((operator): operator is Kernel => !('worker' in operator));
+    this.#stages = this.#joined(operators);
+  }
+
+  /** Opens what the chain writes to and reads from, the sink first: nothing is taken in before there is a place for it. */
+  async open(): Promise<void> {
+    await this.#sink.open?.();
+    await this.#source.open?.();
+  }
+
+  /**
+   * Runs until the source has ended and everything has settled; `stop` asks the source to take nothing new.
+   * @throws IovError of the first item that failed, where nobody else learns of it; whatever broke the run
+   */
+  async run(stop: AbortSignal): Promise<void> {
+    let broken: IovError | undefined;
+    try {
+      await runChain({
+        source: this.#source.read(stop),
+        stages: this.#stages,
+        sink: this.#sink,
+        failed: (item, error) => this.#failed(item, error),
+        arrived: (item) => this.#around.settled(item),
+        signal: this.#break.signal,
+      });
+    } catch (thrown) {
+      broken = IovError.from(this.#break.signal.aborted ? this.#break.signal.reason : thrown);
+    }
+    const failure = broken ?? this.#failure;
+    for (const kernel of this.#kernels) await kernel.close?.(failure);
+    if (failure) throw failure;
+  }
+
+  /** Breaks the run: what has not settled is taken up again another time. */
+  abort(reason: IovError): void {
+    this.#break.abort(reason);
+  }
+
+  async close(): Promise<void> {
+    await this.#source.close?.();
+    await this.#sink.close?.();
+  }
+
+  /** Neighbouring kernels become one stage, neighbouring worker steps one task. */
+  #joined(operators: readonly (Kernel | WorkerStep)[]): Stage[] {
+    const stages: Stage[] = [];
+    let kernels: Kernel[] = [];
+    let steps: WorkerStep[] = [];
+    const turn = () => {
+      if (kernels.length > 0) stages.push({ kernels });
+      if (steps.length > 0) stages.push(this.#packing(steps));
+      kernels = [];
+      steps = [];
+    };
+    for (const operator of operators) {
+      const isStep = 'worker' in operator;
+      if (isStep ? kernels.length > 0 : steps.length > 0) turn();
+      if (isStep) steps.push(operator);
+      else kernels.push(operator);
+    }
+    turn();
+    return stages;
+  }
+
+  #packing(steps: readonly WorkerStep[]): Stage {
+    const { packer } = this.#around;
+    const step = async (item: Item): Promise<Item> => ({
+      ...item,
+      value: await packer.pack(item.value as TextFile, steps, this.#break.signal),
+    });
+    return { step, atOnce: packer.atOnce };
+  }
+
+  async #failed(item: Item, error: IovError): Promise<void> {
+    const goTo: SourceSpec['failuresGoTo'] = this.#pipeline.source.spec.failuresGoTo;
+    this.#log(item, error);
+    if (goTo === 'run') this.#failure ??= error;
+    // What may go well later is not a dead letter: the run stops, and takes the item up again when it starts anew.
+    const again = goTo === 'deadLetters' && error.retryable;
+    if (error.keep || (goTo === 'deadLetters' && !again)) await this.#keep(item, error);
+    item.receipt.failed(error);
+    this.#around.settled(item, error);
+    if (again) throw error;
+  }
+
+  #log(item: Item, error: IovError): void {
+    const { log } = this.#around.context;
+    const fields = { pipeline: this.#pipeline.name, origin: item.origin, code: error.code, requestId: item.tags.requestId };
+    log.warn(fields, error.message);
+  }
+
+  async #keep(item: Item, error: IovError): Promise<void> {
+    const letter: NewDeadLetter = {
+      pipeline: this.#pipeline.name,
+      origin: item.origin,
+      code: error.code,
+      reason: error.message,
+      tags: item.tags,
+      ...(item.raw && { raw: item.raw }),
+    };
+    await this.#around.context.store.commit([(transaction) => transaction.addDeadLetter(letter)]);
+  }
+}

@@ -1,0 +1,33 @@
+import type { ComponentSpec, ConnectionSpec, OperatorSpec, SinkSpec, SourceSpec } from '../contract/component.js';
+import type { Site } from '../contract/context.js';
+import type { Peers } from '../contract/peer.js';
+
+/** A component as a pipeline file asks for it: checked, defaults applied. */
+export interface CheckedComponent<Spec extends ComponentSpec> {
+  readonly spec: Spec;
+  readonly options: Readonly<Record<string, unknown>>;
+  /** For messages: `accounts-in.operators[1].decrypt`. */
+  readonly place: string;
+}
+
+export interface CheckedPipeline {
+  readonly name: string;
+  /** `at` is a cron pattern in Asia/Shanghai, `finishBy` a time of that day, `HH:MM`. */
+  readonly schedule?: { readonly at: string; readonly finishBy?: string };
+  readonly source: CheckedComponent<SourceSpec>;
+  readonly operators: readonly CheckedComponent<OperatorSpec>[];
+  readonly sink: CheckedComponent<SinkSpec>;
+}
+
+/** A pipeline file in which `check` found no fault, ready to be compiled. Frozen. */
+export interface CheckedConfig {
+  /** Absolute path; relative paths in the file start from its folder. */
+  readonly file: string;
+  readonly peers: Peers;
+  readonly site: Site;
+  readonly connections: Readonly<Record<string, CheckedComponent<ConnectionSpec>>>;
+  /** Absolute paths. */
+  readonly archivePath: string;
+  readonly outbox: string;
+  readonly pipelines: readonly CheckedPipeline[];
+}

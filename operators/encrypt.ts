@@ -1,0 +1,28 @@
+import { Type } from 'typebox';
+import { defineOperator } from '../contract/component.js';
+import { IovError } from '../contract/error.js';
+
+export const spec = defineOperator({
+  name: 'encrypt',
+  summary: 'Encrypts each packed file with the cipher agreed on with a peer, in the worker thread that zips it.',
+  description:
+    'The file becomes a `.bin`. Its IV is drawn once and kept in the ledger; with `iv: prefix` it stands in the first 16 bytes.',
+  sections: ['6.2.1.1', '6.2.3.1'],
+  takes: ['file'],
+  gives: 'file',
+  worker: true,
+  options: Type.Object(
+    {
+      peer: Type.String({ peer: true, description: 'The peer who will decrypt: its `cipher` is used.' }),
+    },
+    { additionalProperties: false },
+  ),
+  examples: [{ title: 'For the regulator', yaml: 'peer: regulator' }],
+  create: (options, context) => {
+    const cipher = context.peers[options.peer]?.cipher;
+    if (!cipher) {
+      throw new IovError('CONFIG_INVALID', `${context.place}: peer ${options.peer} has no cipher`);
+    }
+    return { worker: 'encrypt', cipher };
+  },
+});

@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import type { WorkerStep } from '../contract/component.js';
+import { IovError } from '../contract/error.js';
+import type { FilePlan, PackedFile, TextFile } from '../contract/item.js';
+import type { FileRow, Store } from '../contract/store.js';
+import { Sm3 } from '../crypto/digest.js';
+import type { Packed, PackMessage, PackName, PackTask } from './pack.js';
+
+/** Chunks on their way to a worker at once: one in the deflater, one waiting behind it. */
+const CHUNKS_AHEAD = 2;
+
+/** Packs text files into the outbox in worker threads, one file a task, and notes them in the ledger. */
+export class Packer {
+  /** Files that are packed at once. */
+  readonly atOnce: number;
+  readonly #pool: Piscina;
+  readonly #store: Store;
+  readonly #outbox: string;
+
+  /** @param outbox an existing directory for packed files that wait for delivery */
+  constructor(store: Store, outbox: string, atOnce = Math.max(2, availableParallelism())) {
+    this.#store = store;
+    this.#outbox = outbox;
+    this.atOnce = atOnce;
+    this.#pool = new Piscina({
+      filename: new URL('./pack.js', import.meta.url).href,
+      minThreads: 0,
+      maxThreads: atOnce,
+      idleTimeout: 10_000,
+    });
+  }
+
+  /**
+   * Packs a file, or takes it over as an interrupted run left it: a delivered one as it is, a packed one if its bytes are
+   * still what the ledger says.
+   */
+  async pack(file: TextFile, steps: readonly WorkerStep[], signal: AbortSignal): Promise<PackedFile> {
+    const known = file.known;
+    if (known && (await this.#intact(known))) {
+      file.discard();
+      return packedFile(await file.plan, known);
+    }
+    const extension = steps.some((step) => step.worker === 'encrypt') ? '.bin' : '.zip';
+    const nameOf = (plan: FilePlan): PackName => ({
+      entry: `${plan.baseName}.txt`,
+      mtimeMs: plan.mtimeMs,
+      iv: plan.iv,
+      path: join(this.#outbox, plan.baseName + extension),
+    });
+    const early = await settledNow(file.plan);
+    const { port1, port2 } = new MessageChannel();
+    const task: PackTask = { port: port2, steps, partialPath: join(this.#outbox, `${randomUUID()}.part`) };
+    if (early) task.name = nameOf(early);
+    const packing: Promise<Packed> = this.#pool.run(task, { transferList: [port2], signal });
+    try {
+      const [packed] = await Promise.all([packing, feed(port1, file, nameOf)]);
+      const plan = await file.plan;
+      const { path } = nameOf(plan);
+      this.#store.filePacked(plan.baseName, { packedName: plan.baseName + extension, path, ...packed });
+      return { name: plan.baseName + extension, path, ...packed, plan };
+    } catch (thrown) {
+      port1.postMessage({ abandon: true } satisfies PackMessage);
+      file.discard(); // nobody reads on, and who writes must not wait
+      await packing.catch(() => undefined);
+      throw IovError.from(thrown, 'packing a file into the outbox');
+    } finally {
+      port1.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  async #intact(known: FileRow): Promise<boolean> {
+    if (known.state === 'delivered') return true;
+    if (known.state === 'planned' || !known.path) return false;
+    const found = await stat(known.path).catch(() => undefined);
+    return found?.size === known.bytes && (await sm3OfFile(known.path)) === known.sm3;
+  }
+}
+
+/** Sends a file's content through the port, a bounded number of chunks ahead of the deflater, and its name at the end. */
+async function feed(port: MessagePort, file: TextFile, nameOf: (plan: FilePlan) => PackName): Promise<void> {
+  let ahead = 0;
+  let taken: (() => void) | undefined;
+  let closed: Error | undefined;
+  port.on('message', () => {
+    ahead -= 1;
+    taken?.();
+  });
+  port.once('close', () => {
+    closed = new Error('the worker gave up');
+    taken?.();
+  });
+  for await (const chunk of file.content) {
+    while (ahead >= CHUNKS_AHEAD && !closed) {
+      await new Promise<void>((resolve) => {
+        taken = resolve;
+      });
+    }
+    if (closed) throw closed;
+    ahead += 1;
+    port.postMessage({ chunk } satisfies PackMessage, [chunk.buffer]);
+  }
+  port.postMessage({ end: nameOf(await file.plan) } satisfies PackMessage);
+}
+
+/** What a promise holds if it is settled by now, without waiting for it. */
+function settledNow<Value>(promise: Promise<Value>): Promise<Value | undefined> {
+  return Promise.race([promise, Promise.resolve(undefined)]);
+}
+
+function packedFile(plan: FilePlan, known: FileRow): PackedFile {
+  const { packedName, path, bytes, sm3 } = known;
+  if (packedName === undefined || path === undefined || bytes === undefined || sm3 === undefined) {
+    throw new IovError('INTERNAL', `the ledger knows ${known.name} as ${known.state}, but not where it is`);
+  }
+  return { name: packedName, path, bytes, sm3, plan: { ...plan, state: known.state } };
+}
+
+async function sm3OfFile(path: string): Promise<string> {
+  const digest = new Sm3();
+  for await (const chunk of createReadStream(path)) digest.update(chunk as Uint8Array);
+  return digest.hex();
+}
