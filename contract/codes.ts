@@ -15,6 +15,8 @@ const entries = {
   STOPPED: { cause: 'iovpipe was stopped before the item arrived.', remedy: 'None: the item is taken up again at the next start.', retryable: true, failureCause: '604' },
   MESSAGE_NOT_JSON: { cause: 'A body or a line is not one JSON object in UTF-8, or holds a key twice or a forbidden key.', remedy: 'Send one JSON object, each key once.', retryable: false, failureCause: '400' },
   MESSAGE_TOO_LARGE: { cause: 'A body, a line or a record is above its bound.', remedy: 'Send less, or raise the bound (`bodyBytesMax`, `lineBytesMax`, `bytesMax`).', retryable: false, failureCause: '400' },
+  MESSAGE_TOO_SLOW: { cause: 'The headers or the body of a message did not come in time.', remedy: 'Send faster, or raise the bound (`headersTimeoutMs`, `bodyTimeoutMs`).', retryable: true, failureCause: '400' },
+  MESSAGE_NOT_HTTP: { cause: 'What came is not an HTTP/1.1 request, or its headers are above their bound.', remedy: 'Send an HTTPS POST as the notice prescribes.', retryable: false, failureCause: '400' },
   METHOD_NOT_ALLOWED: { cause: 'A channel was called with another method than POST.', remedy: 'Use POST (table 4: 405).', retryable: false, failureCause: '405' },
   PATH_UNKNOWN: { cause: 'No pipeline listens on that path.', remedy: 'Compare the path with the `path` options of the https sources.', retryable: false, failureCause: '400' },
   UNAUTHORIZED: { cause: 'Unknown platform, wrong signature, or a Code this platform may not speak for.', remedy: 'Compare PlatformID, password and `codes` in the peers file (table 4: 401).', retryable: false, failureCause: '401' },

@@ -1,6 +1,6 @@
 import type { Static, TObject } from 'typebox';
 import type { Context } from './context.js';
-import type { IovError } from './error.js';
+import type { Fault, IovError } from './error.js';
 import type { Item, Shape } from './item.js';
 import type { CipherOptions } from './peer.js';
 
@@ -23,6 +23,8 @@ interface Described<Options extends TObject> {
   sections?: readonly string[];
   /** The single source of types, defaults, checking, docs and editor completion. */
   options: Options;
+  /** What no schema can say of the options, each fault with the option as its `field` (`login.key`). Pure: it touches nothing. */
+  check?(options: Static<Options>): readonly Fault[];
   examples: readonly Example[];
 }
 

@@ -42,6 +42,8 @@ export interface StoredRequest {
   iccid?: string;
   /** SM3 of the decrypted content; absent where the content is never opened (vehicle messages). */
   digest?: string;
+  /** SM3 of the text as it came, where the content is never opened: a retry may be encrypted anew, so a change is only noted. */
+  textDigest?: string;
   acceptedAt: number;
 }
 
@@ -79,6 +81,14 @@ export interface DeadLetter extends NewDeadLetter {
   state: 'waiting' | 'retried';
 }
 
+/** Letters with an id above `afterId`, oldest first, at most `limit` (1,000; never more than 10,000), without their raw items. */
+export interface DeadLetterFilter {
+  pipeline?: string;
+  state?: DeadLetter['state'];
+  afterId?: number;
+  limit?: number;
+}
+
 export interface WindowRow extends WindowKey {
   id: number;
   /** Records with `fromPosition < position <= toPosition`. */
@@ -96,6 +106,7 @@ export interface FileRow {
   windowId: number;
   name: string;
   plan: FilePlan;
+  /** Positions of its first and its last record; 0 where it has none. */
   fromPosition: number;
   toPosition: number;
   /** Set when packed. */
@@ -152,7 +163,7 @@ export interface Store {
   // ── for people ──
   status(): StoreStatus;
   trace(key: string): TraceStep[];
-  deadLetters(filter?: { pipeline?: string; state?: DeadLetter['state'] }): DeadLetter[];
+  deadLetters(filter?: DeadLetterFilter): DeadLetter[];
   deadLetter(id: number): DeadLetter | undefined;
   deadLetterRetried(id: number): void;
 

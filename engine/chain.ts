@@ -136,7 +136,12 @@ export class ChainRun {
 
   #log(item: Item, error: IovError): void {
     const { log } = this.#around.context;
-    const fields = { pipeline: this.#pipeline.name, origin: item.origin, code: error.code, requestId: item.tags.requestId };
+    const fields = {
+      pipeline: this.#pipeline.name,
+      origin: item.origin,
+      code: error.code,
+      requestId: item.tags.requestId,
+    };
     log.warn(fields, error.message);
   }
 

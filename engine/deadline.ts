@@ -26,7 +26,11 @@ export async function watchDeadline(
     const done = work.progress();
     if (!warned && gone >= EARLIEST && (done === 0 ? gone >= 0.5 : gone / done > 1)) {
       warned = true;
-      const fields = { pipeline: work.name, deadline: new Date(work.deadlineMs).toISOString(), percent: Math.floor(done * 100) };
+      const fields = {
+        pipeline: work.name,
+        deadline: new Date(work.deadlineMs).toISOString(),
+        percent: Math.floor(done * 100),
+      };
       log.error({ ...fields, alarm: 'deadlineAtRisk' }, 'at this pace the deadline will be missed');
     }
   }

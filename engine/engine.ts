@@ -73,7 +73,10 @@ export class Engine {
    * @param cutoff YYYYMMDDHH; by default the last one that is due
    * @throws IovError when anything of it failed; running it again resumes
    */
-  async once(name: string, wanted: { cutoff?: string; again?: boolean; signal?: AbortSignal; source?: Source }): Promise<void> {
+  async once(
+    name: string,
+    wanted: { cutoff?: string; again?: boolean; signal?: AbortSignal; source?: Source },
+  ): Promise<void> {
     const pipeline = this.#pipeline(name);
     const { signal = new AbortController().signal, ...rest } = wanted;
     const run = await this.#prepare(pipeline, rest);
@@ -158,7 +161,10 @@ export class Engine {
         return;
       } catch (thrown) {
         const error = IovError.from(thrown);
-        this.#options.log.error({ pipeline: pipeline.name, code: error.code, againInMs: delayMs, alarm: 'exportFailed' }, error.message);
+        this.#options.log.error(
+          { pipeline: pipeline.name, code: error.code, againInMs: delayMs, alarm: 'exportFailed' },
+          error.message,
+        );
         await this.#pause(delayMs, stop);
       }
     }
@@ -174,7 +180,8 @@ export class Engine {
     const { log, drainMs = DRAIN_MS } = this.#options;
     let drain: NodeJS.Timeout | undefined;
     const drainEnds = () => {
-      const late = () => run.abort(new IovError('STOPPED', `${pipeline.name}: still busy ${drainMs} ms after the stop`));
+      const late = () =>
+        run.abort(new IovError('STOPPED', `${pipeline.name}: still busy ${drainMs} ms after the stop`));
       drain = setTimeout(late, drainMs);
     };
     stop.addEventListener('abort', drainEnds, { once: true });
@@ -235,7 +242,9 @@ export class Engine {
 
   /** The share of records that have been delivered, of the windows a pipeline has open. */
   #progress(pipeline: string): number {
-    const open = this.store.status().windows.filter((window) => window.pipeline === pipeline && window.state === 'open');
+    const open = this.store
+      .status()
+      .windows.filter((window) => window.pipeline === pipeline && window.state === 'open');
     const files = open.reduce((sum, window) => sum + window.files, 0);
     return files === 0 ? 0 : open.reduce((sum, window) => sum + window.filesDelivered, 0) / files;
   }

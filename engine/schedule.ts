@@ -24,7 +24,8 @@ export async function* turns(
 ): AsyncGenerator<Turn> {
   const remember = (dueMs: number) =>
     store.commit([
-      (transaction) => transaction.setPosition(schedule.pipeline, 'schedule', { offset: dueMs, line: 0, fingerprint: '' }),
+      (transaction) =>
+        transaction.setPosition(schedule.pipeline, 'schedule', { offset: dueMs, line: 0, fingerprint: '' }),
     ]);
   let done = store.position(schedule.pipeline, 'schedule')?.offset;
   if (done === undefined) {

@@ -6,9 +6,7 @@ import { IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 
 /** A stretch of the chain: kernels that run fused in this thread, or a step that takes its time and runs `atOnce` times. */
-export type Stage =
-  | { kernels: readonly Kernel[] }
-  | { step: (item: Item) => Promise<Item>; atOnce: number };
+export type Stage = { kernels: readonly Kernel[] } | { step: (item: Item) => Promise<Item>; atOnce: number };
 
 export interface Chain {
   source: AsyncIterable<Item>;
@@ -46,7 +44,10 @@ export async function runChain(chain: Chain): Promise<void> {
     });
   let stream = highland<Item>(source);
   for (const stage of chain.stages) {
-    stream = 'kernels' in stage ? stream.consume<Item>(fused(stage.kernels, fail, () => broken)) : stepped(stream, stage, fail);
+    stream =
+      'kernels' in stage
+        ? stream.consume<Item>(fused(stage.kernels, fail, () => broken))
+        : stepped(stream, stage, fail);
   }
   try {
     await pipeline(stream.toNodeStream({ objectMode: true }), sink, { signal: chain.signal });
@@ -58,7 +59,11 @@ export async function runChain(chain: Chain): Promise<void> {
 
 type Fail = (item: Item, error: IovError) => Promise<void>;
 
-function stepped(stream: Highland.Stream<Item>, stage: Extract<Stage, { step: unknown }>, fail: Fail): Highland.Stream<Item> {
+function stepped(
+  stream: Highland.Stream<Item>,
+  stage: Extract<Stage, { step: unknown }>,
+  fail: Fail,
+): Highland.Stream<Item> {
   const run = async (item: Item): Promise<Item[]> => {
     try {
       return [await stage.step(item)];
@@ -67,7 +72,10 @@ function stepped(stream: Highland.Stream<Item>, stage: Extract<Stage, { step: un
       return [];
     }
   };
-  return stream.map((item) => highland(run(item))).mergeWithLimit(stage.atOnce).flatMap((items) => highland(items));
+  return stream
+    .map((item) => highland(run(item)))
+    .mergeWithLimit(stage.atOnce)
+    .flatMap((items) => highland(items));
 }
 
 /** One highland stage for neighbouring kernels: an item runs through all of them before the next is taken. */
@@ -99,7 +107,13 @@ function fused(kernels: readonly Kernel[], fail: Fail, broken: () => boolean) {
 type Emit = (item: Item) => void;
 
 /** Feeds an item to the kernels from `index` on. Returns a promise only where a kernel pushes back or an item failed. */
-function feed(kernels: readonly Kernel[], index: number, item: Item, emit: Emit, fail: Fail): Promise<void> | undefined {
+function feed(
+  kernels: readonly Kernel[],
+  index: number,
+  item: Item,
+  emit: Emit,
+  fail: Fail,
+): Promise<void> | undefined {
   const kernel = kernels[index];
   if (!kernel) {
     emit(item);

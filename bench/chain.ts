@@ -1,0 +1,39 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { measure } from './measure.js';
+import { mbPerSecond, type Row } from './report.js';
+import type { Server } from './site.js';
+
+/** T1 bodies at 1×: about 180 MB of text. */
+const UNIT_COUNT = 150_000;
+
+interface Floor {
+  seconds: number;
+  textBytes: number;
+}
+
+/** T1 bodies in memory → … → encrypted files on a real OpenSSH, beside the same primitives in a plain loop on all cores. */
+export async function chainBench(server: Server, scales: readonly number[]): Promise<Row[]> {
+  const floor = await measure<Floor>('floor', { kind: 'chain', amount: 2 * UNIT_COUNT });
+  const bytesPerBody = floor.textBytes / (2 * UNIT_COUNT);
+  const floorRate = floor.textBytes / floor.seconds;
+  const rows: Row[] = [];
+  for (const scale of scales) {
+    const folder = mkdtempSync(join(tmpdir(), 'iovpipe-bench-'));
+    const count = scale * UNIT_COUNT;
+    const result = await measure<{ seconds: number; files: number }>('chainRun', { folder, server, count });
+    rmSync(folder, { recursive: true, force: true });
+    const bytes = count * bytesPerBody;
+    rows.push({
+      bench: 'chain',
+      scale: `${scale}× ${count} bodies, ${result.files} files`,
+      figure: `${mbPerSecond(bytes, result.seconds)}, ${Math.round(count / result.seconds)}/s`,
+      floor: mbPerSecond(floorRate, 1),
+      ratio: bytes / result.seconds / floorRate,
+      peakBytes: result.peakBytes,
+      broken: [],
+    });
+  }
+  return rows;
+}

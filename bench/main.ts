@@ -1,0 +1,77 @@
+// `npm run bench [-- NAME …] [--short]`: each figure beside its floor in the same run. Exit 1 where a limit is broken.
+import { cpus, totalmem } from 'node:os';
+import { parseArgs } from 'node:util';
+import { startOpenSsh } from '../test/support/openssh.js';
+import { chainBench } from './chain.js';
+import { connectionsBench } from './connections.js';
+import { exportBench } from './export.js';
+import { intakeBench } from './intake.js';
+import { type Row, table } from './report.js';
+import type { Server } from './site.js';
+
+const PEAK_BYTES_MAX = 400_000_000;
+/** Peak memory at the largest scale against that at 1×. */
+const GROWTH_MAX = 1.15;
+
+/**
+ * What a run must not fall below. Figures to reach are export 0.80, chain 0.70, intake 0.70; the limits leave room for a
+ * machine that does something else at the same time, and catch what has become slow.
+ */
+const RATIO_MIN: Readonly<Record<string, number>> = { export: 0.6, chain: 0.5, intake: 0.5 };
+
+const { values, positionals } = parseArgs({ options: { short: { type: 'boolean' } }, allowPositionals: true });
+const short = values.short === true;
+
+const benches: Readonly<Record<string, (server: Server) => Promise<Row[]>>> = {
+  export: (server) => exportBench(server, short ? [1, 2] : [1, 4, 16]),
+  chain: (server) => chainBench(server, short ? [1] : [1, 4, 16]),
+  intake: () => intakeBench(short ? 4_000 : 16_000),
+  connections: () => connectionsBench(short ? 100 : 400),
+};
+
+const wanted = positionals.length > 0 ? positionals : Object.keys(benches);
+const unknown = wanted.filter((name) => !(name in benches));
+if (unknown.length > 0) {
+  process.stderr.write(`bench: expected ${Object.keys(benches).join(', ')}, got ${unknown.join(', ')}\n`);
+  process.exit(64);
+}
+const server = await startOpenSsh();
+if (!server) {
+  process.stderr.write('bench: needs sshd; install openssh-server\n');
+  process.exit(2);
+}
+const rows: Row[] = [];
+try {
+  for (const name of wanted) {
+    process.stderr.write(`bench: ${name} …\n`);
+    rows.push(...limited((await benches[name]?.(server)) ?? []));
+  }
+} finally {
+  await server.stop();
+}
+process.stdout.write(`${scope()}\n\n${table(rows)}\n`);
+const broken = rows.filter((row) => row.broken.length > 0).length;
+process.stdout.write(`${rows.length - broken} passed, ${broken} failed\n`);
+process.exitCode = broken === 0 ? 0 : 1;
+
+/** Adds to each row which limits it breaks. */
+function limited(rows: readonly Row[]): Row[] {
+  const first = rows[0]?.peakBytes;
+  return rows.map((row) => {
+    const found = [...row.broken];
+    const least = RATIO_MIN[row.bench];
+    if (row.ratio !== undefined && least !== undefined && row.ratio < least) found.push(`ratio below ${least}`);
+    if (row.peakBytes !== undefined && row.peakBytes > PEAK_BYTES_MAX) found.push('peak RSS above 400 MB');
+    if (row.peakBytes !== undefined && first !== undefined && row.peakBytes > first * GROWTH_MAX) found.push('memory grows with the work');
+    return { ...row, broken: found };
+  });
+}
+
+function scope(): string {
+  const { openssl, v8 } = process.versions;
+  return [
+    `Node ${process.version}, OpenSSL ${openssl}, V8 ${v8}; ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB; zip level 6, SM4-CBC, OpenSSH on loopback.`,
+    'Floor: the same primitives in a plain loop on all cores, in this run; intake: a bare node:https echo and the same client.',
+    'Each line is one run in a process of its own; ratios are to be compared, absolute figures belong to this machine.',
+  ].join('\n');
+}

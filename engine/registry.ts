@@ -1,0 +1,63 @@
+import { spec as httpsConnection } from '../connections/https.js';
+import { spec as sftpConnection } from '../connections/sftp.js';
+import type { ComponentSpec, ConnectionSpec, OperatorSpec, SinkSpec, SourceSpec } from '../contract/component.js';
+import { spec as authenticate } from '../operators/authenticate.js';
+import { spec as decrypt } from '../operators/decrypt.js';
+import { spec as encrypt } from '../operators/encrypt.js';
+import { spec as encryptField } from '../operators/encryptField.js';
+import { spec as limitCards } from '../operators/limitCards.js';
+import { spec as map } from '../operators/map.js';
+import { spec as order } from '../operators/order.js';
+import { spec as sign } from '../operators/sign.js';
+import { spec as split } from '../operators/split.js';
+import { spec as validate } from '../operators/validate.js';
+import { spec as verify } from '../operators/verify.js';
+import { spec as zip } from '../operators/zip.js';
+import { spec as directorySink } from '../sinks/directory.js';
+import { spec as discardSink } from '../sinks/discard.js';
+import { spec as httpsSink } from '../sinks/https.js';
+import { spec as sftpSink } from '../sinks/sftp.js';
+import { spec as httpsSource } from '../sources/https.js';
+import { spec as sftpServerSource } from '../sources/sftpServer.js';
+
+interface SpecOf {
+  source: SourceSpec;
+  operator: OperatorSpec;
+  sink: SinkSpec;
+  connection: ConnectionSpec;
+}
+export type Role = keyof SpecOf;
+
+/** Every component, in the order in which `iovpipe list` shows them. The only list of components. */
+export const components: readonly ComponentSpec[] = [
+  httpsSource,
+  sftpServerSource,
+  authenticate,
+  decrypt,
+  validate,
+  map,
+  limitCards,
+  order,
+  split,
+  zip,
+  encrypt,
+  verify,
+  encryptField,
+  sign,
+  httpsSink,
+  sftpSink,
+  directorySink,
+  discardSink,
+  httpsConnection,
+  sftpConnection,
+];
+
+export const ROLES: readonly Role[] = ['source', 'operator', 'sink', 'connection'];
+
+export function componentsOf<Name extends Role>(role: Name): SpecOf[Name][] {
+  return components.filter((spec): spec is SpecOf[Name] & ComponentSpec => spec.role === role);
+}
+
+export function component<Name extends Role>(role: Name, name: string): SpecOf[Name] | undefined {
+  return componentsOf(role).find((spec) => spec.name === name);
+}
