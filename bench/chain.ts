@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { measure } from './measure.js';
 import { mbPerSecond, type Row } from './report.js';
@@ -22,7 +22,7 @@ export async function chainBench(server: Server, scales: readonly number[]): Pro
   for (const scale of scales) {
     const folder = mkdtempSync(join(tmpdir(), 'iovpipe-bench-'));
     const count = scale * UNIT_COUNT;
-    const result = await measure<{ seconds: number; files: number }>('chainRun', { folder, server, count });
+    const result = await measure<{ seconds: number; files: number }>('chainRun', { folder, server, count, threads: availableParallelism() });
     rmSync(folder, { recursive: true, force: true });
     const bytes = count * bytesPerBody;
     rows.push({

@@ -19,12 +19,18 @@ interface Result {
 export async function connectionsBench(files: number): Promise<Row[]> {
   const folder = mkdtempSync(join(tmpdir(), 'iovpipe-bench-'));
   try {
-    const { most, delivered, cuts, connections, peakBytes } = await measure<Result>('connectionsRun', { folder, files, seed: SEED });
+    const { most, delivered, cuts, connections, peakBytes } = await measure<Result>('connectionsRun', {
+      folder,
+      files,
+      seed: SEED,
+    });
     const broken = most > CAP ? [`the server saw ${most} connections`] : [];
     if (delivered !== files) broken.push(`${delivered} of ${files} files arrived`);
     if (cuts === 0) broken.push('no connection was cut');
     const scale = `${files} files, ${cuts} of ${connections} connections cut`;
-    return [{ bench: 'connections', scale, figure: `at most ${most} at the server`, floor: `cap ${CAP}`, peakBytes, broken }];
+    return [
+      { bench: 'connections', scale, figure: `at most ${most} at the server`, floor: `cap ${CAP}`, peakBytes, broken },
+    ];
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

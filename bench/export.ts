@@ -20,7 +20,10 @@ export async function exportBench(server: Server, scales: readonly number[]): Pr
   try {
     const codes = Object.fromEntries(scales.map((scale) => [`S${scale}`, scale * UNIT_BYTES]));
     await measure('fillArchive', { path: join(folder, 'archive.db'), codes });
-    const floor = await measure<{ seconds: number; textBytes: number }>('floor', { kind: 'export', amount: 2 * UNIT_BYTES });
+    const floor = await measure<{ seconds: number; textBytes: number }>('floor', {
+      kind: 'export',
+      amount: 2 * UNIT_BYTES,
+    });
     const floorRate = floor.textBytes / floor.seconds;
     const rows: Row[] = [];
     for (const scale of scales) {

@@ -62,7 +62,8 @@ function limited(rows: readonly Row[]): Row[] {
     const least = RATIO_MIN[row.bench];
     if (row.ratio !== undefined && least !== undefined && row.ratio < least) found.push(`ratio below ${least}`);
     if (row.peakBytes !== undefined && row.peakBytes > PEAK_BYTES_MAX) found.push('peak RSS above 400 MB');
-    if (row.peakBytes !== undefined && first !== undefined && row.peakBytes > first * GROWTH_MAX) found.push('memory grows with the work');
+    if (row.peakBytes !== undefined && first !== undefined && row.peakBytes > first * GROWTH_MAX)
+      found.push('memory grows with the work');
     return { ...row, broken: found };
   });
 }

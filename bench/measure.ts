@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url';
 const CHILD = fileURLToPath(new URL('./child.js', import.meta.url));
 
 /** Runs a task of `tasks/` in a process of its own, so that its memory is its own, and gives its result. */
-export async function measure<Result extends object>(task: string, args: object): Promise<Result & { peakBytes: number }> {
+export async function measure<Result extends object>(
+  task: string,
+  args: object,
+): Promise<Result & { peakBytes: number }> {
   const child = spawn(process.execPath, [CHILD, task, JSON.stringify(args)], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   const output = await text(child.stdout);

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../contract/item.js';
+import type { CipherOptions } from '../contract/peer.js';
 import { createCipher } from '../crypto/cipher.js';
 import { generator } from '../demo/generator.js';
 import { compileSerializer } from '../notice/serializer.js';
@@ -16,22 +17,31 @@ export function encodedRecords(): Uint8Array[] {
   return Array.from({ length: DISTINCT }, (_, index) => serialize(source.record(index)));
 }
 
-export const OEM = {
-  platformId: 'OEM-BENCH',
-  password: 'bench-password',
-  codes: ['WBA0', 'LSV1', 'LFV2'],
-  cipher: { name: 'sm4-cbc', key: '0123456789abcdeffedcba9876543210', iv: 'prefix', encoding: 'base64' },
-} as const;
+const CIPHER: CipherOptions = {
+  name: 'sm4-cbc',
+  key: '0123456789abcdeffedcba9876543210',
+  iv: 'prefix',
+  encoding: 'base64',
+};
+const CODES = ['WBA0', 'LSV1', 'LFV2'];
+
+export const OEM = { platformId: 'OEM-BENCH', password: 'bench-password', codes: CODES, cipher: CIPHER };
 
 /** Bodies of `POST /t1/account`, signed and encrypted. */
 export function accountBodies(count: number): Uint8Array[] {
   const source = generator(SEED);
-  const cipher = createCipher({ ...OEM.cipher });
+  const cipher = createCipher(OEM.cipher);
   const Auth = { PlatformID: OEM.platformId, SignNature: signNature(OEM.platformId, OEM.password) };
   return Array.from({ length: count }, (_, index) => {
     const { operType: OperType, requestId: RequestID, detail } = source.registration(index);
-    const Code = OEM.codes[index % OEM.codes.length];
-    const body: JsonObject = { OperType, Auth, RequestID, Code, EncryptUserInfo: cipher.encryptText(JSON.stringify(detail)) };
+    const Code = CODES[index % CODES.length];
+    const body: JsonObject = {
+      OperType,
+      Auth,
+      RequestID,
+      Code,
+      EncryptUserInfo: cipher.encryptText(JSON.stringify(detail)),
+    };
     return Buffer.from(JSON.stringify(body));
   });
 }

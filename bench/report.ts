@@ -25,7 +25,14 @@ export function table(rows: readonly Row[]): string {
   ]);
   const all = [[...HEAD], ...cells];
   const widths = HEAD.map((_, column) => Math.max(...all.map((line) => line[column]?.length ?? 0)));
-  return all.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
+  return all
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 export const mbPerSecond = (bytes: number, seconds: number): string => `${(bytes / 1e6 / seconds).toFixed(1)} MB/s`;

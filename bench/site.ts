@@ -1,5 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { writeSite } from '../demo/site.js';
 import { loadAndCheck } from '../engine/check.js';
 import type { CheckedConfig } from '../engine/config.js';
 import { formatFault } from '../engine/fault.js';
@@ -17,15 +16,31 @@ export interface Server {
 
 /** Writes a pipeline file with its peers and keys, and reads it as `iovpipe run` does. */
 export async function benchConfig(folder: string, server: Server, pipelines: string): Promise<CheckedConfig> {
-  mkdirSync(join(folder, 'secrets'), { recursive: true });
-  writeFileSync(join(folder, 'secrets', 'sftp.key'), server.privateKey, { mode: 0o600 });
   const { host, port, username, hostKey } = server;
   const sftp = { host, port, username, hostKey, privateKey: '${secret:sftp.key}' };
-  const regulator = { platformId: 'MIIT', password: 'bench', cipher: OEM.cipher };
-  const head = { peers: { oem: OEM, regulator }, connections: { regulator: { sftp } }, archive: { sqlite: { path: 'archive.db' } } };
-  const top = Object.entries(head).map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
-  const path = join(folder, 'pipeline.yaml');
-  writeFileSync(path, `${top.join('\n')}\npipelines:\n${pipelines}`);
+  return siteConfig(
+    folder,
+    { 'sftp.key': server.privateKey },
+    `connections: { regulator: { sftp: ${JSON.stringify(sftp)} } }`,
+    pipelines,
+  );
+}
+
+export async function siteConfig(
+  folder: string,
+  secrets: Record<string, string>,
+  connections: string,
+  pipelines: string,
+): Promise<CheckedConfig> {
+  const regulator = { platformId: 'MIIT', password: 'bench-password', codes: [], cipher: OEM.cipher };
+  const top = [
+    'peers: ${file:peers.yaml}',
+    connections,
+    'archive: { sqlite: { path: archive.db } }',
+    'pipelines:',
+    pipelines,
+  ];
+  const path = writeSite({ folder, pipeline: top.join('\n'), peers: { oem: OEM, regulator }, secrets, files: {} });
   const { config, faults } = await loadAndCheck(path);
   if (!config) throw new Error(faults.map(formatFault).join('\n'));
   return config;

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
+import { IovError } from '../contract/error.js';
 import type { Day } from '../demo/day.js';
 import { type Command, complain, EXIT, type Given, print, textOption } from './command.js';
-import { IovError } from '../contract/error.js';
 import { Progress } from './progress.js';
 
 export const command: Command = {

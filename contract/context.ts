@@ -54,4 +54,9 @@ export interface Site {
 }
 
 /** Tells watchers what happened to an item; the engine calls it once an item. */
-export type Observer = (event: { pipeline: string; tags: Tags; value: unknown; error?: import('./error.js').IovError }) => void;
+export type Observer = (event: {
+  pipeline: string;
+  tags: Tags;
+  value: unknown;
+  error?: import('./error.js').IovError;
+}) => void;

@@ -17,7 +17,7 @@ export type JsonObject = { [field: string]: unknown };
 export interface Tags {
   /** Table 1, 5, 7, 10: RequestID. */
   requestId?: string;
-  /** The platform that sent it, once authenticated. */
+  /** The platform that sent this item, once authenticated; absent where it comes from a file or from the state by card. */
   platformId?: string;
   /** Car maker (table 7, 10: Code) or operator. */
   code?: string;

@@ -26,6 +26,8 @@ export interface CardContent {
   tags: Tags;
   /** A digest of certificate type and number: who holds the card. Registration side only. */
   person?: string;
+  /** Registration side only: those before this one that still wait for card data as it does, oldest first. */
+  earlier?: readonly CardContent[];
 }
 
 export interface CardState {

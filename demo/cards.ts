@@ -37,15 +37,8 @@ function luhnDigit(stem: string): string {
 }
 
 const DAY_MS = 86_400_000;
-const PLANS = [
-  '车联网基础套餐',
-  '车载娱乐流量包20GB',
-  '车辆远程控制服务',
-  '车载语音救援套餐',
-  'OTA升级定向流量包',
-  '车载WiFi月包30GB',
-  '紧急救援eCall服务',
-];
+const PLANS =
+  '车联网基础套餐 车载娱乐流量包20GB 远程控制服务 车载语音救援套餐 OTA升级定向流量包 车载WiFi月包30GB'.split(' ');
 
 /**
  * The operator's own data of a card: fields of table 12 that the car maker does not bring, in the table's order.
@@ -101,22 +94,19 @@ function channelFields(random: Random, areaCode: string, address: string): JsonO
 
 const SHOPS = ['政企客户', '物联网专属', '中心', '科技园', '开发区'];
 
-/** What the card may do: fields 22 to 42. IoV cards are directed nearly always (rule 7 and 14). */
+/** What the card may do: fields 22 to 42. Nearly always to listed numbers and hosts alone (articles 7 and 14). */
 function functionFields(random: Random, maker: Maker, startDate: string): JsonObject {
   const voice = random.chance(0.85);
   const message = random.chance(0.7);
   const blackList = random.chance(0.3);
   const bound = random.chance(0.7);
   return {
-    ServiceType: Array.from(
-      { length: random.integer(1, 3) },
-      (_, at) => PLANS[(at * 3 + random.integer(0, 2)) % PLANS.length]!,
-    ),
+    ServiceType: Array.from({ length: random.integer(1, 3) }, (_, at) => PLANS[at * 2 + random.integer(0, 1)]!),
     Voice: voice ? '1' : '0',
     Message: message ? '1' : '0',
     Data: '1',
-    ...(voice && limited(random, 'Voice', ['861069000001', '861069000002', '8640088800112', '8612122', '86110'])),
-    ...(message && limited(random, 'Message', ['8610690000112', '8610690000113', '8610658000001'])),
+    ...(voice && limited(random, 'Voice', ['861069000001', '861069000002', '8640088800112'])),
+    ...(message && limited(random, 'Message', ['8610690000112', '8610690000113'])),
     ...dataFields(random, maker, startDate),
     BlackName: blackList ? '1' : '0',
     ...(blackList && {
@@ -135,11 +125,9 @@ function limited(random: Random, what: 'Voice' | 'Message', allowed: readonly st
 
 function dataFields(random: Random, maker: Maker, startDate: string): JsonObject {
   const type = random.pick(['2', '4', '4', '5', '5', '3', '1']);
-  const list = DIRECTED.slice(0, random.integer(3, DIRECTED.length)).map(
-    (host) => `${host}.${maker.code.toLowerCase()}.example`,
-  );
-  for (let left = random.integer(1, 4); left > 0; left -= 1)
-    list.push(`10.${random.integer(0, 255)}.${random.integer(0, 255)}.1`);
+  const hosts = DIRECTED.slice(0, random.integer(1, DIRECTED.length)).map((host) => `${host}.${maker.code}.example`);
+  const addresses = Array.from({ length: random.integer(0, 2) }, () => `10.${random.integer(0, 255)}.0.1`);
+  const list = [...hosts, ...addresses];
   return {
     DataLimType: type,
     ...('135'.includes(type) && {
@@ -155,7 +143,7 @@ function dataFields(random: Random, maker: Maker, startDate: string): JsonObject
   };
 }
 
-const DIRECTED = ['tsp', 'ota', 'rvc', 'ecall', 'map', 'log'];
+const DIRECTED = ['tsp', 'ota', 'rvc'];
 
 /** Who bought the card from the operator, fields 51 to 61: the car maker, and one of the five whom it sent. */
 export function buyersOf(seed: number, maker: Maker, dayMs: number): JsonObject[] {
@@ -174,7 +162,7 @@ export function buyersOf(seed: number, maker: Maker, dayMs: number): JsonObject[
       OperatorCertType: clerk.certType,
       OperatorCertNumber: clerk.certNumber,
       OperatorCertAddress: clerk.certAddress,
-      OperatorPosterAddress: clerk.posterAddress,
+      ...(clerk.posterAddress && { OperatorPosterAddress: clerk.posterAddress }),
       EndOperatorTelephone: clerk.telephone,
     };
   });

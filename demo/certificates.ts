@@ -32,7 +32,11 @@ export async function makeCertificates(): Promise<Certificates> {
       await x509.SubjectKeyIdentifierExtension.create(caKeys.publicKey),
     ],
   });
-  const sign = async (name: string, usage: string, hosts: ConstructorParameters<X509['SubjectAlternativeNameExtension']>[0]) => {
+  const sign = async (
+    name: string,
+    usage: string,
+    hosts: ConstructorParameters<X509['SubjectAlternativeNameExtension']>[0],
+  ) => {
     const keys = await newKeys();
     const cert = await x509.X509CertificateGenerator.create({
       ...newBearings(),
@@ -56,7 +60,9 @@ export async function makeCertificates(): Promise<Certificates> {
     { type: 'ip', value: '127.0.0.1' },
     { type: 'ip', value: '::1' },
   ]);
-  const client = await sign('iovpipe demo caller', x509.ExtendedKeyUsage.clientAuth, [{ type: 'dns', value: 'caller.invalid' }]);
+  const client = await sign('iovpipe demo caller', x509.ExtendedKeyUsage.clientAuth, [
+    { type: 'dns', value: 'caller.invalid' },
+  ]);
   return { ca: ca.toString('pem'), ...server, client };
 }
 

@@ -63,32 +63,18 @@ export const cities: readonly City[] = ROWS.trim()
     return { name, province, provinceCode, areaCode, plate, districts };
   });
 
-const ROADS = [
-  '人民路',
-  '中山路',
-  '解放大道',
-  '建设街',
-  '文化路',
-  '和平街',
-  '长江路',
-  '科技园路',
-  '学院路',
-  '滨河东路',
-  '迎宾大道',
-  '新华路',
-];
-const COMMUNITIES = ['阳光花园', '锦绣家园', '翠湖小区', '金桂苑', '和谐里', '万和城', '东方名苑', '书香门第'];
-const BUILDINGS = ['科技大厦', '国际中心', '创业园', '商务广场', '总部基地', '产业园'];
+const ROADS = '人民路 中山路 解放大道 建设街 文化路 和平街 长江路 科技园路 学院路 滨河东路 迎宾大道 新华路'.split(' ');
+const COMMUNITIES = '阳光花园 锦绣家园 翠湖小区 金桂苑 和谐里 万和城 东方名苑 书香门第'.split(' ');
+const BUILDINGS = '科技大厦 国际中心 创业园 商务广场 总部基地 产业园'.split(' ');
 
 /** A place down to the door, as papers have it. */
 export function homeAddress(random: Random, city: City, district: string): string {
-  const door = `${random.integer(1, 32)}栋${random.integer(1, 4)}单元${random.integer(1, 28)}0${random.integer(1, 6)}室`;
+  const door = `${random.integer(1, 32)}栋${random.integer(1, 28)}0${random.integer(1, 6)}室`;
   return `${streetAddress(random, city, district)}${random.pick(COMMUNITIES)}${door}`;
 }
 
 export function officeAddress(random: Random, city: City, district: string): string {
-  const floor = random.integer(2, 30);
-  return `${streetAddress(random, city, district)}${random.pick(BUILDINGS)}${random.pick(['A', 'B', 'C'])}座${floor}层`;
+  return `${streetAddress(random, city, district)}${random.pick(BUILDINGS)}${random.integer(2, 30)}层`;
 }
 
 /** Down to the house number: 至少登记到区县. */

@@ -10,38 +10,10 @@ export interface Company {
   posterAddress: string;
 }
 
-const WORDS = [
-  '恒信',
-  '瑞丰',
-  '宏达',
-  '鼎盛',
-  '华泰',
-  '安捷',
-  '远航',
-  '盛景',
-  '德邦',
-  '君越',
-  '天成',
-  '博远',
-  '中和',
-  '佳润',
-  '龙腾',
-  '新程',
-];
-const TRADES = [
-  '物流',
-  '汽车租赁',
-  '商贸',
-  '建筑工程',
-  '电子科技',
-  '信息技术',
-  '食品',
-  '医疗器械',
-  '文化传媒',
-  '新能源',
-  '供应链管理',
-  '物业服务',
-];
+const WORDS = '恒信 瑞丰 宏达 鼎盛 华泰 安捷 远航 盛景 德邦 君越 天成 博远 中和 佳润 龙腾 新程'.split(' ');
+const TRADES = '物流 汽车租赁 商贸 建筑工程 电子科技 信息技术 食品 医疗器械 文化传媒 新能源 供应链管理 物业服务'.split(
+  ' ',
+);
 
 /**
  * A company that does not exist; each number has another credit code, up to 887 million.

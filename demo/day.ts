@@ -95,9 +95,13 @@ export async function runDay(options: DayOptions, tell: Teller): Promise<Day> {
 function prepareFolder(folder: string): void {
   if (existsSync(folder) && readdirSync(folder).length > 0) {
     if (!existsSync(join(folder, MARK))) {
-      throw new IovError('USAGE', `--out: ${folder} holds something that no demo left there; name an empty or a new folder`);
+      throw new IovError(
+        'USAGE',
+        `--out: ${folder} holds something that no demo left there; name an empty or a new folder`,
+      );
     }
-    for (const part of [MARK, 'oem', 'operator', 'regulator']) rmSync(join(folder, part), { recursive: true, force: true });
+    for (const part of [MARK, 'oem', 'operator', 'regulator'])
+      rmSync(join(folder, part), { recursive: true, force: true });
   }
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   writeFileSync(join(folder, MARK), '{}\n', { mode: 0o600 });

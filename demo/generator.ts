@@ -41,7 +41,7 @@ export interface Generator {
  * fourteen of those through an agent; of forty cars four belong to one owner, each other to another.
  * @param dayMs midnight of the day on which the registrations are made
  */
-export function generator(seed: number, dayMs: number = cutoffMs('2026031500')): Generator {
+export function generator(seed: number, dayMs: number = cutoffMs('2026111500')): Generator {
   const registration = (index: number) => registrationOf(seed, dayMs, index);
   const buyers = new Map(makers.map((maker) => [maker, buyersOf(seed, maker, dayMs)]));
   const card = (index: number) => cardFields(seed, index, makerOf(index), buyers.get(makerOf(index))!, dayMs);
@@ -76,9 +76,9 @@ function operationOf(random: Random): { operType: string; vehicleStatus: string 
   return part <= 97 ? { operType: '3', vehicleStatus: '5' } : { operType: '5', vehicleStatus: '4' };
 }
 
-/** When the car was sold and when the registration was accepted: within opening hours, one after the other. */
+/** When the car was sold and when the registration was accepted: one after the other, between 8:00 and 15:30. */
 function timesOf(random: Random, dayMs: number): { soldMs: number; acceptedMs: number } {
-  const soldMs = dayMs + random.integer(9 * 3600, 18 * 3600) * 1000;
+  const soldMs = dayMs + random.integer(8 * 3600, 14 * 3600) * 1000;
   return { soldMs, acceptedMs: soldMs + random.integer(300, 5400) * 1000 };
 }
 
@@ -125,7 +125,7 @@ function customerFields(seed: number, number: number, dayMs: number): JsonObject
     CustomerCertNumber: who.certNumber,
     CustomerCertAddress: who.certAddress,
     CustomerCertDate: who.certDate,
-    CustomerPosterAddress: who.posterAddress,
+    ...(who.posterAddress && { CustomerPosterAddress: who.posterAddress }),
   };
 }
 
@@ -145,7 +145,7 @@ function companyFields(seed: number, dayMs: number, index: number): JsonObject {
     CorporationCertType: who.certType,
     CorporationCertNumber: who.certNumber,
     CorporationCertAddress: who.certAddress,
-    CorporationPosterAddress: who.posterAddress,
+    ...(who.posterAddress && { CorporationPosterAddress: who.posterAddress }),
     CorporationTelephone: who.telephone,
   };
 }
@@ -157,7 +157,7 @@ function agentFields(seed: number, number: number, dayMs: number): JsonObject {
     OperatorCertType: who.certType,
     OperatorCertNumber: who.certNumber,
     OperatorCertAddress: who.certAddress,
-    OperatorPosterAddress: who.posterAddress,
+    ...(who.posterAddress && { OperatorPosterAddress: who.posterAddress }),
     OperatorTelephone: who.telephone,
   };
 }

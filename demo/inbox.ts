@@ -57,7 +57,8 @@ async function readRecords(path: string, name: BatchName, expected: Expected, pr
   const [entry] = await unpack(path, cipher, { fileBytesMax: 200_000_000, textBytesMax: 100_000_000 });
   if (!entry) throw new Error(`${path} is an empty zip`);
   const text = await buffer(await entry.open());
-  if (text.length > expected.bytesMax) problems.push(`${entry.name} has ${text.length} bytes, more than ${expected.bytesMax}`);
+  if (text.length > expected.bytesMax)
+    problems.push(`${entry.name} has ${text.length} bytes, more than ${expected.bytesMax}`);
   const records = text
     .toString()
     .split('\n')
@@ -82,26 +83,41 @@ function count(found: Map<string, { record: JsonObject; times: number }>, name: 
 function checkSequences(report: InboxReport): void {
   const windowOf = ({ content, code, cutoff, type }: BatchName) => `${content}_${code}_${cutoff}_${type}`;
   for (const window of new Set(report.files.map(windowOf))) {
-    const sorted = report.files.filter((file) => windowOf(file) === window).sort((one, other) => one.sequence - other.sequence);
-    const whole = sorted.every((file, index) => file.sequence === index + 1 && file.end === (index === sorted.length - 1));
+    const sorted = report.files
+      .filter((file) => windowOf(file) === window)
+      .sort((one, other) => one.sequence - other.sequence);
+    const whole = sorted.every(
+      (file, index) => file.sequence === index + 1 && file.end === (index === sorted.length - 1),
+    );
     if (!whole) report.problems.push(`${window}: the sequence has a gap, or \`end\` is missing or in the middle`);
   }
 }
 
-function checkSent(found: ReadonlyMap<string, { record: JsonObject; times: number }>, expected: Expected, problems: string[]): void {
+function checkSent(
+  found: ReadonlyMap<string, { record: JsonObject; times: number }>,
+  expected: Expected,
+  problems: string[],
+): void {
   const t1 = createCipher(expected.t1Cipher);
   for (const { kind, requestId, detail } of expected.sent) {
     for (const type of ['P', 'F'] as const) {
       const key = kind === 'account' ? keyOf('KH', type, detail['ICCID']) : keyOf('CL', type, requestId);
       const { record, times } = found.get(key) ?? { record: {}, times: 0 };
       if (times !== 1) problems.push(`${requestId}: expected once in ${type}, found ${times} times`);
-      else if (!sameContent(kind, detail, record, t1)) problems.push(`${requestId}: its record in ${type} is not what was sent`);
+      else if (!sameContent(kind, detail, record, t1))
+        problems.push(`${requestId}: its record in ${type} is not what was sent`);
     }
   }
 }
 
-function sameContent(kind: Sent['kind'], detail: JsonObject, record: JsonObject, t1: ReturnType<typeof createCipher>): boolean {
-  if (kind === 'vehicle') return isDeepStrictEqual(JSON.parse(t1.decryptText(String(record['EncryptCarInfo']))), detail);
+function sameContent(
+  kind: Sent['kind'],
+  detail: JsonObject,
+  record: JsonObject,
+  t1: ReturnType<typeof createCipher>,
+): boolean {
+  if (kind === 'vehicle')
+    return isDeepStrictEqual(JSON.parse(t1.decryptText(String(record['EncryptCarInfo']))), detail);
   const merged = mergeRegistration(detail, record, String(record['OperType']));
   return isDeepStrictEqual({ ...merged }, { ...record });
 }

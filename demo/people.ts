@@ -8,7 +8,8 @@ export interface Person {
   certNumber: string;
   certAddress: string;
   certDate: string;
-  posterAddress: string;
+  /** Where it is known, and another than in the papers. */
+  posterAddress?: string;
   telephone: string;
 }
 
@@ -21,24 +22,7 @@ const SURNAMES = [
 ];
 const GIVEN_MALE = [...'伟强磊军洋勇杰涛超明刚平辉鹏华飞鑫波斌宇浩凯健俊帆帅旭宁龙林建国文博志远子轩浩然天翔嘉诚'];
 const GIVEN_FEMALE = [...'芳娜敏静丽艳娟霞秀英燕玲桂兰婷雪梅倩颖琳慧洁莹晶欣怡佳萍红悦梦琪雨桐思涵诗雅若曦'];
-const MOBILE_PREFIXES = [
-  '133',
-  '135',
-  '136',
-  '137',
-  '138',
-  '139',
-  '150',
-  '151',
-  '158',
-  '159',
-  '176',
-  '182',
-  '186',
-  '188',
-  '189',
-  '199',
-];
+const MOBILE_PREFIXES = '133 135 136 137 138 139 150 151 158 159 176 182 186 188 189 199'.split(' ');
 
 const DAY_MS = 86_400_000;
 const BIRTHS_FROM_MS = Date.UTC(1955, 0, 1);
@@ -63,7 +47,7 @@ export function person(seed: number, number: number, dayMs: number): Person {
     name: nameOf(random, order % 2 === 1),
     ...papersOf(random, number, `${district.code}${dayOf(bornMs)}${String(order).padStart(3, '0')}`, bornMs, dayMs),
     certAddress,
-    posterAddress: random.chance(0.6) ? certAddress : homeAddress(random, city, random.pick(city.districts).name),
+    ...(random.chance(0.4) && { posterAddress: homeAddress(random, city, random.pick(city.districts).name) }),
     telephone: random.pick(MOBILE_PREFIXES) + random.digits(8),
   };
 }

@@ -7,9 +7,15 @@ export type Changes = Readonly<Record<string, Readonly<Record<string, unknown>>>
  * The same pipelines at other addresses: the demo runs the shipped pipeline files on loopback and free ports, and cuts its
  * files smaller. Everything else stays as the file says.
  */
-export function relocate(config: CheckedConfig, changes: { connections?: Changes; components?: Changes; sinks?: Changes }): CheckedConfig {
+export function relocate(
+  config: CheckedConfig,
+  changes: { connections?: Changes; components?: Changes; sinks?: Changes },
+): CheckedConfig {
   const { connections = {}, components = {}, sinks = {} } = changes;
-  const changed = <Part extends { options: object; spec: { name: string } }>(part: Part, by: object | undefined): Part => ({
+  const changed = <Part extends { options: object; spec: { name: string } }>(
+    part: Part,
+    by: object | undefined,
+  ): Part => ({
     ...part,
     options: { ...part.options, ...by },
   });

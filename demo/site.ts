@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { CipherOptions, Peer } from '../contract/peer.js';
 
 /** A role's folder: its pipeline file as shipped, and beside it what only this site knows. */
 export interface Site {
   folder: string;
-  /** Absolute path of the shipped pipeline file, copied as it is. */
+  /** The text of its pipeline file. */
   pipeline: string;
   peers: Record<string, Peer>;
   /** File name → text, readable by the owner alone, in `secrets/`. */
@@ -16,7 +16,7 @@ export interface Site {
   files: Record<string, string>;
 }
 
-/** @returns the path of the copied pipeline file */
+/** @returns the path of the pipeline file */
 export function writeSite(site: Site): string {
   const secrets = join(site.folder, 'secrets');
   mkdirSync(secrets, { recursive: true, mode: 0o700 });
@@ -25,9 +25,9 @@ export function writeSite(site: Site): string {
   const peers: Record<string, unknown> = {};
   for (const [name, peer] of Object.entries(site.peers)) peers[name] = withSecrets(name, peer, secrets);
   writeFileSync(join(site.folder, 'peers.yaml'), JSON.stringify(peers, null, 2)); // JSON is YAML
-  const pipeline = join(site.folder, basename(site.pipeline));
-  copyFileSync(site.pipeline, pipeline);
-  return pipeline;
+  const path = join(site.folder, 'pipeline.yaml');
+  writeFileSync(path, site.pipeline);
+  return path;
 }
 
 /** A peer as its file names it: password and key stand among the secrets. */

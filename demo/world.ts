@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { HttpsListener } from '../connections/httpsListener.js';
@@ -62,7 +62,12 @@ export class World {
     this.#options = options;
     this.#keys = keys;
     this.#tls = tls;
-    this.#t1 = { platformId: 'OEM-PLATFORM-01', password: newPassword(), codes: [...options.makers], cipher: newCipher() };
+    this.#t1 = {
+      platformId: 'OEM-PLATFORM-01',
+      password: newPassword(),
+      codes: [...options.makers],
+      cipher: newCipher(),
+    };
     this.#t2 = { platformId: 'MIIT-PLATFORM', password: newPassword(), codes: [], cipher: newCipher() };
   }
 
@@ -84,7 +89,7 @@ export class World {
     const login = { username: 'operator', publicKey: this.#keys.client.publicKey.trim(), directory: '.' };
     const site: Site = {
       folder: join(this.#options.folder, 'regulator'),
-      pipeline: join(SHIPPED, 'pipelines/regulator.yaml'),
+      pipeline: readFileSync(join(SHIPPED, 'pipelines/regulator.yaml'), 'utf8'),
       peers: { operator: this.#t2 },
       secrets: { 'host.key': this.#keys.host.privateKey },
       files: { 'logins.yaml': JSON.stringify([login]) },
@@ -96,12 +101,17 @@ export class World {
   async startOperator(cards: string, observer: Observer): Promise<Role> {
     const site: Site = {
       folder: join(this.#options.folder, 'operator'),
-      pipeline: join(SHIPPED, 'pipeline.yaml'),
+      pipeline: readFileSync(join(SHIPPED, 'pipeline.yaml'), 'utf8'),
       peers: { oem: this.#t1, regulator: this.#t2 },
       secrets: { 't1.key': this.#tls.key, 'sftp.key': this.#keys.client.privateKey },
       files: { 't1.crt': this.#tls.cert, 'cards.ndjson': cards },
     };
-    const regulator = { host: '127.0.0.1', port: this.#sftpPort, username: 'operator', hostKey: this.#keys.host.fingerprint };
+    const regulator = {
+      host: '127.0.0.1',
+      port: this.#sftpPort,
+      username: 'operator',
+      hostKey: this.#keys.host.fingerprint,
+    };
     const role = await this.#start(
       site,
       {
@@ -119,7 +129,7 @@ export class World {
   async startMaker(files: { registrations: string; vehicles: string }, observer: Observer): Promise<Role> {
     const site: Site = {
       folder: join(this.#options.folder, 'oem'),
-      pipeline: join(SHIPPED, 'pipelines/oem.yaml'),
+      pipeline: readFileSync(join(SHIPPED, 'pipelines/oem.yaml'), 'utf8'),
       peers: { operator: this.#t1 },
       secrets: {},
       files: { 'ca.crt': this.#tls.ca, 'registrations.ndjson': files.registrations, 'vehicles.ndjson': files.vehicles },
@@ -167,7 +177,11 @@ export class World {
     for (const role of this.#roles.splice(0).reverse()) await role.stop();
   }
 
-  async #start(site: Site, changes: { connections?: Changes; components?: Changes; sinks?: Changes }, observer: Observer): Promise<Role> {
+  async #start(
+    site: Site,
+    changes: { connections?: Changes; components?: Changes; sinks?: Changes },
+    observer: Observer,
+  ): Promise<Role> {
     mkdirSync(site.folder, { recursive: true });
     const config = relocate(await shipped(writeSite(site)), changes);
     const { clock, log } = this.#options;

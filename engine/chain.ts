@@ -5,6 +5,7 @@ import type { Item, TextFile } from '../contract/item.js';
 import type { NewDeadLetter } from '../contract/store.js';
 import type { Packer } from '../workers/packer.js';
 import type { CheckedPipeline } from './config.js';
+import { KernelThreads, threadData } from './kernelThreads.js';
 import { runChain, type Stage } from './stream.js';
 
 /** What a chain needs of the process it runs in. */
@@ -15,13 +16,28 @@ export interface Surroundings {
   settled(item: Item, error?: IovError): void;
 }
 
+/** A kernel in this thread, several in worker threads, or a step of packing. */
+type Part = Kernel | KernelThreads | WorkerStep;
+
+/** Operators in stretches: pure neighbours that go to worker threads, and the rest. */
+function stretches(operators: CheckedPipeline['operators'], threads: number) {
+  const found: { operators: CheckedPipeline['operators'][number][]; threaded: boolean }[] = [];
+  for (const operator of operators) {
+    const threaded = threads > 0 && operator.spec.pure === true;
+    const last = found.at(-1);
+    if (last?.threaded === threaded) last.operators.push(operator);
+    else found.push({ operators: [operator], threaded });
+  }
+  return found;
+}
+
 /** A pipeline's components, created and joined; runs once. */
 export class ChainRun {
   readonly #pipeline: CheckedPipeline;
   readonly #around: Surroundings;
   readonly #source: Source;
   readonly #sink: Sink;
-  readonly #kernels: Kernel[];
+  readonly #parts: readonly Part[];
   readonly #stages: Stage[];
   readonly #break = new AbortController();
   #failure: IovError | undefined;
@@ -31,26 +47,33 @@ export class ChainRun {
     const contextAt = (place: string): Context => ({ ...around.context, place });
     const { sink, operators } = pipeline;
     const createdSink = await sink.spec.create(sink.options, contextAt(sink.place));
-    const steps: (Kernel | WorkerStep)[] = [];
-    for (const { spec, options, place } of operators) steps.push(await spec.create(options, contextAt(place)));
+    const parts: Part[] = [];
+    for (const { operators: stretch, threaded } of stretches(operators, pipeline.threads)) {
+      if (threaded) {
+        const data = threadData(pipeline.name, stretch, around.context);
+        parts.push(new KernelThreads(data, pipeline.threads, around.context.log));
+      } else {
+        for (const { spec, options, place } of stretch) parts.push(await spec.create(options, contextAt(place)));
+      }
+    }
     const { spec, options, place } = pipeline.source;
     const createdSource = source ?? (await spec.create(options, contextAt(place)));
-    return new ChainRun(pipeline, around, createdSource, steps, createdSink);
+    return new ChainRun(pipeline, around, createdSource, parts, createdSink);
   }
 
   private constructor(
     pipeline: CheckedPipeline,
     around: Surroundings,
     source: Source,
-    operators: readonly (Kernel | WorkerStep)[],
+    parts: readonly Part[],
     sink: Sink,
   ) {
     this.#pipeline = pipeline;
     this.#around = around;
     this.#source = source;
     this.#sink = sink;
-    this.#kernels = operators.filter((operator): operator is Kernel => !('worker' in operator));
-    this.#stages = this.#joined(operators);
+    this.#parts = parts;
+    this.#stages = this.#joined(parts);
   }
 
   /** Opens what the chain writes to and reads from, the sink first: nothing is taken in before there is a place for it. */
@@ -78,7 +101,7 @@ export class ChainRun {
       broken = IovError.from(this.#break.signal.aborted ? this.#break.signal.reason : thrown);
     }
     const failure = broken ?? this.#failure;
-    for (const kernel of this.#kernels) await kernel.close?.(failure);
+    for (const part of this.#parts) if (!('worker' in part)) await part.close?.(failure);
     if (failure) throw failure;
   }
 
@@ -93,7 +116,7 @@ export class ChainRun {
   }
 
   /** Neighbouring kernels become one stage, neighbouring worker steps one task. */
-  #joined(operators: readonly (Kernel | WorkerStep)[]): Stage[] {
+  #joined(parts: readonly Part[]): Stage[] {
     const stages: Stage[] = [];
     let kernels: Kernel[] = [];
     let steps: WorkerStep[] = [];
@@ -103,14 +126,20 @@ export class ChainRun {
       kernels = [];
       steps = [];
     };
-    for (const operator of operators) {
-      const isStep = 'worker' in operator;
-      if (isStep ? kernels.length > 0 : steps.length > 0) turn();
-      if (isStep) steps.push(operator);
-      else kernels.push(operator);
+    for (const part of parts) {
+      const isStep = 'worker' in part;
+      if (part instanceof KernelThreads || (isStep ? kernels.length > 0 : steps.length > 0)) turn();
+      if (part instanceof KernelThreads) stages.push(this.#threaded(part));
+      else if (isStep) steps.push(part);
+      else kernels.push(part);
     }
     turn();
     return stages;
+  }
+
+  #threaded(threads: KernelThreads): Stage {
+    // one batch in each thread, and one more on its way to each
+    return { batch: (items, fail) => threads.run(items, fail), atOnce: 2 * this.#pipeline.threads };
   }
 
   #packing(steps: readonly WorkerStep[]): Stage {
@@ -150,10 +179,18 @@ export class ChainRun {
       pipeline: this.#pipeline.name,
       origin: item.origin,
       code: error.code,
-      reason: error.message,
+      reason: reasonOf(error),
       tags: item.tags,
       ...(item.raw && { raw: item.raw }),
     };
     await this.#around.context.store.commit([(transaction) => transaction.addDeadLetter(letter)]);
   }
+}
+
+/** What a person needs to mend it: the message, and each fault with its Chinese label. */
+function reasonOf({ message, faults }: IovError): string {
+  const told = faults.map(
+    ({ field, label, rule, value }) => `${field}（${label}）: ${rule}${value === undefined ? '' : `, got ${value}`}`,
+  );
+  return [message, ...told].join('; ');
 }

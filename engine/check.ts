@@ -112,7 +112,8 @@ class Check {
       const steps = field === '' ? [] : field.split('.');
       const { found, exact } = locate(options, steps);
       const mark = exact && steps.length > 0 ? found.mark : (found.key ?? found.mark);
-      if (!found.broken) this.#faults.add(mark, [...path, ...steps], `expected ${rule}, got ${value ?? 'nothing'}`);
+      if (!found.broken)
+        this.#faults.add(mark, [...path, ...steps], `expected ${rule}${value === undefined ? '' : `, got ${value}`}`);
     }
   }
 
@@ -157,12 +158,13 @@ function assemble(file: string, root: Located, { connections, pipelines }: Found
   };
 }
 
-function checkedPipeline({ name, schedule, source, operators, sink }: Steps): CheckedPipeline | undefined {
+function checkedPipeline({ name, located, schedule, source, operators, sink }: Steps): CheckedPipeline | undefined {
   if (!source || !sink) return undefined;
   const turn = schedule?.value as CheckedPipeline['schedule'] | 'manual';
   return {
     name,
     ...(turn && turn !== 'manual' && { schedule: turn }),
+    threads: (located.value as { threads: number }).threads,
     source: checked(source),
     operators: operators.flatMap((operator) => (operator ? [checked(operator)] : [])),
     sink: checked(sink),

@@ -87,8 +87,13 @@ class Reader {
     const slip = problems.find(({ code }) => code !== 'DUPLICATE_KEY');
     for (const problem of problems) {
       if (problem.code !== 'DUPLICATE_KEY' && problem !== slip) continue;
-      const [start, end] = problem.pos;
-      this.loading.faults.add(this.#mark(start, end), path, yamlProblem(problem, this.#source.text));
+      const start = problem.pos[0];
+      const word = /^[^\s:,{}[\]]*/.exec(this.#source.text.slice(start))?.[0] ?? '';
+      this.loading.faults.add(
+        this.#mark(start, start + word.length),
+        path,
+        yamlProblem(problem, this.#source.text, word),
+      );
     }
     if (this.#document.errors.length > 0) return undefined;
     if (path.length === 0) this.loading.environment = this.#document.get('environment') === true;
@@ -193,16 +198,19 @@ class Reader {
 }
 
 /** What the parser says, in our words where its own would not help. */
-function yamlProblem({ code, message, pos: [start, end] }: YAMLError, text: string): string {
+function yamlProblem({ code, message, pos: [start] }: YAMLError, text: string, word: string): string {
+  const closing = /and end with a (.)$/.exec(message)?.[1];
+  const got = start >= text.trimEnd().length ? 'the end of the file' : JSON.stringify(word || text[start]);
   if (text[start] === '{' && text[start - 1] === '$') return `expected quotes around "\${…}" within { }, got none`;
+  if (closing !== undefined) return `expected ${closing} before this, got ${got}`;
   switch (code) {
     case 'DUPLICATE_KEY':
-      return `expected each key once, got ${/^[^\s:]+/.exec(text.slice(start))?.[0] ?? 'one'} again`;
+      return `expected each key once, got ${got} again`;
     case 'MULTIPLE_DOCS':
       return 'expected one YAML document, got a second one after ---';
     case 'TAB_AS_INDENT':
       return 'expected spaces as indentation, got a tab';
     default:
-      return `expected YAML 1.2, got ${JSON.stringify(text.slice(start, Math.min(end, start + 20)))}: ${message}`;
+      return `expected sound YAML, got ${got}: ${message}`;
   }
 }

@@ -55,10 +55,6 @@ function peer(wanted: true | 'cipher', located: Located, path: Path, known: Know
 function secret(located: Located, path: Path, faults: Faults): void {
   if (located.hidden !== undefined) return;
   faults.hide(located.mark);
-  const file = String(path.at(-1));
-  faults.add(
-    located.mark,
-    path,
-    `expected a secret, got a text in the file itself; write "\${secret:${file}}" and put it into secrets/${file}`,
-  );
+  const instead = `write "\${secret:NAME}" and put it into the file secrets/NAME`;
+  faults.add(located.mark, path, `expected a secret, got a text in the file itself; ${instead}`);
 }

@@ -5,6 +5,7 @@ import { spec as authenticate } from '../operators/authenticate.js';
 import { spec as decrypt } from '../operators/decrypt.js';
 import { spec as encrypt } from '../operators/encrypt.js';
 import { spec as encryptField } from '../operators/encryptField.js';
+import { spec as join } from '../operators/join.js';
 import { spec as limitCards } from '../operators/limitCards.js';
 import { spec as map } from '../operators/map.js';
 import { spec as order } from '../operators/order.js';
@@ -13,10 +14,12 @@ import { spec as split } from '../operators/split.js';
 import { spec as validate } from '../operators/validate.js';
 import { spec as verify } from '../operators/verify.js';
 import { spec as zip } from '../operators/zip.js';
+import { spec as archiveSink } from '../sinks/archive.js';
 import { spec as directorySink } from '../sinks/directory.js';
 import { spec as discardSink } from '../sinks/discard.js';
 import { spec as httpsSink } from '../sinks/https.js';
 import { spec as sftpSink } from '../sinks/sftp.js';
+import { spec as archiveSource } from '../sources/archive.js';
 import { spec as httpsSource } from '../sources/https.js';
 import { spec as sftpServerSource } from '../sources/sftpServer.js';
 
@@ -31,12 +34,14 @@ export type Role = keyof SpecOf;
 /** Every component, in the order in which `iovpipe list` shows them. The only list of components. */
 export const components: readonly ComponentSpec[] = [
   httpsSource,
+  archiveSource,
   sftpServerSource,
   authenticate,
   decrypt,
   validate,
   map,
   limitCards,
+  join,
   order,
   split,
   zip,
@@ -44,6 +49,7 @@ export const components: readonly ComponentSpec[] = [
   verify,
   encryptField,
   sign,
+  archiveSink,
   httpsSink,
   sftpSink,
   directorySink,

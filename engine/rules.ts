@@ -84,7 +84,7 @@ function checkSplit(split: Step<'operator'>, source: Step<'source'>, faults: Fau
   if (problem) faults.add(name.mark, [...split.path, 'name'], `${problem}, got ${JSON.stringify(name.value)}`);
 }
 
-function templateProblem(template: string, { spec, located }: Step<'source'>): string | undefined {
+function templateProblem(template: string, { spec, located, valid }: Step<'source'>): string | undefined {
   const withCode = template.includes('{code}');
   if (spec.lasts === 'window' && !withCode) return 'expected a name with {code}, since each code has its own files';
   if (spec.lasts !== 'window' && withCode) {
@@ -92,12 +92,11 @@ function templateProblem(template: string, { spec, located }: Step<'source'>): s
   }
   const window = windowOf(template);
   if (!window) return 'expected a name as KH_{code}_{cutoff}_P_{seq}';
-  if (spec.lasts !== 'window') return undefined;
-  const { kind, window: length } = located.value as { kind?: string; window?: string };
-  if (kind !== undefined && kind !== window.kind)
-    return `expected a name that begins with ${kind}_, the kind that ${spec.name} reads`;
+  if (spec.lasts !== 'window' || !valid) return undefined;
+  const { kind, window: length } = located.value as { kind: string; window: string };
+  if (kind !== window.kind) return `expected a name that begins with ${kind}_, the kind that ${spec.name} reads`;
   const type = length === 'day' ? 'P' : 'F';
-  if (length === undefined || type === window.type) return undefined;
+  if (type === window.type) return undefined;
   return `expected a name with _${type}_, since a window of ${length} is ${type === 'P' ? 'daily increments' : 'all records'}`;
 }
 

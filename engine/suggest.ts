@@ -4,7 +4,7 @@ import { distance } from 'fastest-levenshtein';
 export function suggest(word: string, known: Iterable<string>): string | undefined {
   const given = plain(word);
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(given.length / 3)) + 1;
+  let bestDistance = Math.ceil(given.length / 3) + 1;
   for (const candidate of known) {
     const away = distance(given, plain(candidate));
     if (away < bestDistance) {

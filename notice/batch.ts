@@ -22,5 +22,8 @@ export function windowOfTemplate(template: string, parts: { code?: string; cutof
     return { kind: name.content, code: name.code, cutoff: name.cutoff, type: name.type };
   }
   const got = JSON.stringify(template.slice(0, 100));
-  throw new IovError('CONFIG_INVALID', `name: expected KH or CL, a code or {code}, {cutoff}, F or P, {seq}, joined by _; got ${got}`);
+  throw new IovError(
+    'CONFIG_INVALID',
+    `name: expected KH or CL, a code or {code}, {cutoff}, F or P, {seq}, joined by _; got ${got}`,
+  );
 }

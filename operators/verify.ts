@@ -94,11 +94,17 @@ class Verify implements Kernel {
     const wanted = file.name.replace(/\.(bin|zip)$/, '.txt');
     const [entry] = entries;
     if (!entry || entries.length > 1 || entry.name !== wanted) {
-      throw invalid(file.name, `expected one entry called ${wanted}, got ${entries.map(({ name }) => name).join(', ') || 'none'}`);
+      throw invalid(
+        file.name,
+        `expected one entry called ${wanted}, got ${entries.map(({ name }) => name).join(', ') || 'none'}`,
+      );
     }
     const records = await this.#verifyRecords(file.name, name.content, await entry.open());
     const { content, code, cutoff, type, sequence, end } = name;
-    this.#context.log.info({ file: file.name, content, code, cutoff, type, sequence, end, records, textBytes: entry.bytes }, 'file verified');
+    this.#context.log.info(
+      { file: file.name, content, code, cutoff, type, sequence, end, records, textBytes: entry.bytes },
+      'file verified',
+    );
     return [item];
   }
 

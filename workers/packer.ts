@@ -4,13 +4,13 @@ import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { Piscina } from 'piscina';
 import type { WorkerStep } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
 import type { FilePlan, PackedFile, TextFile } from '../contract/item.js';
 import type { FileRow, Store } from '../contract/store.js';
 import { Sm3 } from '../crypto/digest.js';
 import type { Packed, PackMessage, PackName, PackTask } from './pack.js';
+import { openPool, type Pool } from './pool.js';
 
 /** Chunks on their way to a worker at once: one in the deflater, one waiting behind it. */
 const CHUNKS_AHEAD = 2;
@@ -19,7 +19,7 @@ const CHUNKS_AHEAD = 2;
 export class Packer {
   /** Files that are packed at once. */
   readonly atOnce: number;
-  readonly #pool: Piscina;
+  readonly #pool: Pool;
   readonly #store: Store;
   readonly #outbox: string;
 
@@ -28,12 +28,7 @@ export class Packer {
     this.#store = store;
     this.#outbox = outbox;
     this.atOnce = atOnce;
-    this.#pool = new Piscina({
-      filename: new URL('./pack.js', import.meta.url).href,
-      minThreads: 0,
-      maxThreads: atOnce,
-      idleTimeout: 10_000,
-    });
+    this.#pool = openPool(new URL('./pack.js', import.meta.url), atOnce);
   }
 
   /**
@@ -57,7 +52,7 @@ export class Packer {
     const { port1, port2 } = new MessageChannel();
     const task: PackTask = { port: port2, steps, partialPath: join(this.#outbox, `${randomUUID()}.part`) };
     if (early) task.name = nameOf(early);
-    const packing: Promise<Packed> = this.#pool.run(task, { transferList: [port2], signal });
+    const packing = this.#pool.run<Packed>(task, { transferList: [port2], signal });
     try {
       const [packed] = await Promise.all([packing, feed(port1, file, nameOf)]);
       const plan = await file.plan;
@@ -75,7 +70,7 @@ export class Packer {
   }
 
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    await this.#pool.close();
   }
 
   async #intact(known: FileRow): Promise<boolean> {

@@ -147,7 +147,10 @@ class Chunks {
   add(bytes: Uint8Array): void {
     for (let from = 0; from < bytes.byteLength; ) {
       const copied = Math.min(bytes.byteLength - from, CHUNK_BYTES - this.#at);
-      this.#chunk.set(from === 0 && copied === bytes.byteLength ? bytes : bytes.subarray(from, from + copied), this.#at);
+      this.#chunk.set(
+        from === 0 && copied === bytes.byteLength ? bytes : bytes.subarray(from, from + copied),
+        this.#at,
+      );
       this.#at += copied;
       from += copied;
       if (this.#at === CHUNK_BYTES) this.#turn();

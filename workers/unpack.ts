@@ -25,7 +25,11 @@ export interface UnpackedEntry {
  * inflated as it is read, so that personal data never touches a disk.
  * @throws IovError FILE_INVALID, UNDECRYPTABLE, MESSAGE_TOO_LARGE
  */
-export async function unpack(path: string, cipher: CipherOptions | undefined, bounds: UnpackBounds): Promise<UnpackedEntry[]> {
+export async function unpack(
+  path: string,
+  cipher: CipherOptions | undefined,
+  bounds: UnpackBounds,
+): Promise<UnpackedEntry[]> {
   const { size } = await stat(path);
   if (size > bounds.fileBytesMax) {
     throw new IovError('MESSAGE_TOO_LARGE', `expected a file of at most ${bounds.fileBytesMax} bytes, got ${size}`);
@@ -46,17 +50,25 @@ export async function unpack(path: string, cipher: CipherOptions | undefined, bo
 async function openZip(bytes: Uint8Array): Promise<ZipFile> {
   const { fromBuffer } = await import('yauzl');
   return new Promise((resolve, reject) => {
-    fromBuffer(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), { lazyEntries: true, validateEntrySizes: true, strictFileNames: true }, (error, zip) => {
-      if (zip) resolve(zip);
-      else reject(new IovError('FILE_INVALID', `expected a zip, got ${bytes.length} bytes that are none: ${error?.message}`));
-    });
+    fromBuffer(
+      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+      { lazyEntries: true, validateEntrySizes: true, strictFileNames: true },
+      (error, zip) => {
+        if (zip) resolve(zip);
+        else
+          reject(
+            new IovError('FILE_INVALID', `expected a zip, got ${bytes.length} bytes that are none: ${error?.message}`),
+          );
+      },
+    );
   });
 }
 
 const ENTRIES_MAX = 100_000;
 
 async function* entriesOf(zip: ZipFile): AsyncGenerator<Entry> {
-  if (zip.entryCount > ENTRIES_MAX) throw new IovError('FILE_INVALID', `expected at most ${ENTRIES_MAX} entries, got ${zip.entryCount}`);
+  if (zip.entryCount > ENTRIES_MAX)
+    throw new IovError('FILE_INVALID', `expected at most ${ENTRIES_MAX} entries, got ${zip.entryCount}`);
   for (let index = 0; index < zip.entryCount; index += 1) {
     yield await new Promise<Entry>((resolve, reject) => {
       zip.once('entry', resolve);
@@ -72,7 +84,9 @@ function openEntry(zip: ZipFile, entry: Entry): Promise<Readable> {
     zip.openReadStream(entry, (error, stream) => {
       if (!stream) return reject(new IovError('FILE_INVALID', `${entry.fileName} cannot be read: ${error?.message}`));
       const checked = checksum(entry);
-      stream.on('error', (cause) => checked.destroy(new IovError('FILE_INVALID', `${entry.fileName} is damaged`, { cause })));
+      stream.on('error', (cause) =>
+        checked.destroy(new IovError('FILE_INVALID', `${entry.fileName} is damaged`, { cause })),
+      );
       resolve(stream.pipe(checked));
     });
   });
@@ -89,7 +103,13 @@ function checksum(entry: Entry): Transform {
     flush(done) {
       const got = crc >>> 0;
       if (got === entry.crc32) done();
-      else done(new IovError('FILE_INVALID', `${entry.fileName}: expected the CRC ${entry.crc32.toString(16)}, got ${got.toString(16)}`));
+      else
+        done(
+          new IovError(
+            'FILE_INVALID',
+            `${entry.fileName}: expected the CRC ${entry.crc32.toString(16)}, got ${got.toString(16)}`,
+          ),
+        );
     },
   });
 }

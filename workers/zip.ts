@@ -36,7 +36,9 @@ export class ZipWriter {
   readonly #out: (bytes: Uint8Array) => void;
   #offset = 0;
   #held: Uint8Array[] = [];
-  #open: { entry?: ZipEntry; crc: number; bytes: number; compressedBytes: number; offset: number; deflate: DeflateRaw } | undefined;
+  #open:
+    | { entry?: ZipEntry; crc: number; bytes: number; compressedBytes: number; offset: number; deflate: DeflateRaw }
+    | undefined;
 
   /** @param out takes the zip's bytes, in order */
   constructor(level: number, out: (bytes: Uint8Array) => void) {

@@ -23,7 +23,11 @@ export async function run({ folder, files, seed }: { folder: string; files: numb
     most = Math.max(most, openSsh.connections() ?? 0);
   };
   proxy.on('connection', look).on('connected', look).on('bytes', look).on('cut', look);
-  const config = await benchConfig(folder, { ...openSsh, host: '127.0.0.1', port: proxy.port }, unused(openSsh.directory));
+  const config = await benchConfig(
+    folder,
+    { ...openSsh, host: '127.0.0.1', port: proxy.port },
+    unused(openSsh.directory),
+  );
   const engine = await Engine.open(config, { clock: systemClock, log: openLog({ level: 'silent' }) });
   const connection = engine.connection<SftpConnection>('regulator');
   const content = randomBytes(FILE_BYTES);
@@ -33,7 +37,11 @@ export async function run({ folder, files, seed }: { folder: string; files: numb
   const signal = new AbortController().signal;
   await Promise.all(
     Array.from({ length: files }, (_, index) =>
-      connection.deliver({ localPath, bytes: FILE_BYTES }, openSsh.directory, `f${index}.bin`, { resumed: false, onUploading: () => undefined, signal }),
+      connection.deliver({ localPath, bytes: FILE_BYTES }, openSsh.directory, `f${index}.bin`, {
+        resumed: false,
+        onUploading: () => undefined,
+        signal,
+      }),
     ),
   );
   const seconds = (performance.now() - started) / 1000;

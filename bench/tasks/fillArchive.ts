@@ -17,7 +17,10 @@ export async function run({ path, codes }: { path: string; codes: Record<string,
         const record = records[index % records.length]!;
         index += 1;
         bytes += record.byteLength + 1;
-        effects.push((transaction: { append(record: object): number }) => void transaction.append({ kind: 'KH', code, bytes: record }));
+        effects.push(
+          (transaction: { append(record: object): number }) =>
+            void transaction.append({ kind: 'KH', code, bytes: record }),
+        );
       }
       await store.commit(effects as Parameters<typeof store.commit>[0]);
     }

@@ -27,7 +27,9 @@ export async function run(args: FloorArgs): Promise<object> {
   );
   await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('message', resolve))));
   const started = performance.now();
-  const done = workers.map((worker) => new Promise<{ text: number; packed: number }>((resolve) => worker.once('message', resolve)));
+  const done = workers.map(
+    (worker) => new Promise<{ text: number; packed: number }>((resolve) => worker.once('message', resolve)),
+  );
   for (const worker of workers) worker.postMessage('go');
   const results = await Promise.all(done);
   const seconds = (performance.now() - started) / 1000;

@@ -31,13 +31,27 @@ export async function run({ port, count, success }: IntakeArgs): Promise<object>
   await Promise.all(Array.from({ length: CONCURRENCY }, sender));
   const seconds = (performance.now() - started) / 1000;
   latencies.sort((one, other) => one - other);
-  return { seconds, count, failures, p50: latencies[Math.floor(count * 0.5)], p99: latencies[Math.floor(count * 0.99)] };
+  return {
+    seconds,
+    count,
+    failures,
+    p50: latencies[Math.floor(count * 0.5)],
+    p99: latencies[Math.floor(count * 0.99)],
+  };
 }
 
 function post(port: number, body: Uint8Array): Promise<string> {
   return new Promise((resolve, reject) => {
     const sending = request(
-      { host: '127.0.0.1', port, path: '/t1/account', method: 'POST', agent: false, rejectUnauthorized: false, headers: { 'content-type': 'application/json', 'content-length': body.byteLength } },
+      {
+        host: '127.0.0.1',
+        port,
+        path: '/t1/account',
+        method: 'POST',
+        agent: false,
+        rejectUnauthorized: false,
+        headers: { 'content-type': 'application/json', 'content-length': body.byteLength },
+      },
       (response) => text(response).then(resolve, reject),
     );
     sending.once('error', reject);

@@ -14,9 +14,13 @@ interface Trial {
 }
 
 /** Runs numbers 0… through stages into a sink and notes everything that happens. */
-async function trial(
-  wanted: { count: number; stages: Stage[]; write?: (item: Item) => Promise<void>; concurrency?: number; signal?: AbortSignal },
-): Promise<Trial & { error?: unknown }> {
+async function trial(wanted: {
+  count: number;
+  stages: Stage[];
+  write?: (item: Item) => Promise<void>;
+  concurrency?: number;
+  signal?: AbortSignal;
+}): Promise<Trial & { error?: unknown }> {
   const seen: Trial = { read: 0, destroyed: false, written: [], failed: [], settled: new Map() };
   async function* source(): AsyncGenerator<Item> {
     try {
@@ -81,7 +85,10 @@ t.test('a kernel that throws fails that item alone', async (t) => {
   };
   const seen = await trial({ count: 8, stages: [{ kernels: [odd, late] }] });
   t.same(seen.written, [0, 4]);
-  t.same(seen.failed.map(({ value }) => value), [1, 2, 3, 5, 6, 7]);
+  t.same(
+    seen.failed.map(({ value }) => value),
+    [1, 2, 3, 5, 6, 7],
+  );
   t.equal(seen.settled.size, 8);
 });
 
@@ -158,7 +165,10 @@ t.test('a step takes its time for so many items at once, and one that fails hold
   };
   const seen = await trial({ count: 50, stages: [{ step, atOnce: 3 }] });
   t.equal(most, 3);
-  t.same([...seen.written].sort((a, b) => Number(a) - Number(b)), upTo(50).filter((n) => n !== 7));
+  t.same(
+    [...seen.written].sort((a, b) => Number(a) - Number(b)),
+    upTo(50).filter((n) => n !== 7),
+  );
   t.same(seen.failed, [{ value: 7, message: 'seven' }]);
 });
 
@@ -168,7 +178,10 @@ t.test('a sink that throws fails that item; the end waits for writes under way',
     if (item.value === 3) throw new IovError('SFTP_REFUSED', 'three');
   };
   const seen = await trial({ count: 10, stages: [], write, concurrency: 8 });
-  t.same(seen.written, upTo(10).filter((n) => n !== 3));
+  t.same(
+    seen.written,
+    upTo(10).filter((n) => n !== 3),
+  );
   t.same(seen.settled.get(3), false);
   t.equal(seen.settled.size, 10);
 });

@@ -64,6 +64,10 @@ t.test('several entries, an empty one and incompressible bytes stand side by sid
   writeFileSync(path, await zipped(entries));
   t.match(execFileSync('unzip', ['-t', path], { encoding: 'utf8' }), /No errors detected/);
   t.same(execFileSync('unzip', ['-p', path, 'noise.bin']), noise);
-  const names = execFileSync('python3', ['-c', 'import sys,zipfile;print("|".join(zipfile.ZipFile(sys.argv[1]).namelist()))', path]);
+  const names = execFileSync('python3', [
+    '-c',
+    'import sys,zipfile;print("|".join(zipfile.ZipFile(sys.argv[1]).namelist()))',
+    path,
+  ]);
   t.equal(names.toString().trim(), 'empty.txt|noise.bin|照片_001.jpg');
 });

@@ -1,0 +1,43 @@
+import type { ParseArgsConfig } from 'node:util';
+
+export type OptionConfigs = NonNullable<ParseArgsConfig['options']>;
+
+/** What was given on the command line, parsed by the command's `options`. */
+export interface Given {
+  values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
+  positionals: readonly string[];
+}
+
+/** One command, in its own file, loaded when it is called. */
+export interface Command {
+  /** What stands behind `iovpipe`: `check [FILE]`. */
+  usage: string;
+  /** What it does and what each option means, for `iovpipe help COMMAND`. */
+  help: string;
+  options: OptionConfigs;
+  positionalsMax: number;
+  /** @returns the exit code: 0 done, 1 refused input or configuration, 2 work failed, 64 wrong usage */
+  run(given: Given): Promise<number>;
+}
+
+export const EXIT = { done: 0, refused: 1, failed: 2, usage: 64 } as const;
+
+/** A text option; undefined where it was not given. */
+export function textOption(given: Given, name: string): string | undefined {
+  const value = given.values[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Data goes to stdout, one write a text, so that a pipe to `head` or `jq` sees nothing else. */
+export function print(text: string): void {
+  process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+}
+
+/** What people must know goes to stderr. */
+export function complain(text: string): void {
+  process.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
+}
+
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value, undefined, 2));
+}

@@ -1,0 +1,74 @@
+import type { DeadLetter, Store } from '../contract/store.js';
+import { type Command, complain, EXIT, type Given, print, printJson, textOption } from './command.js';
+import { STORE_HELP, storeOptions, withStore } from './store.js';
+import { localTime, table } from './table.js';
+
+const REASON_LENGTH_MAX = 100;
+
+export const command: Command = {
+  usage: 'dead [list | show ID] [--pipeline NAME] [--file FILE | --archive PATH] [--json]',
+  help: [
+    'Lists what could not be handled and why, or shows one of them. Values of records are never shown.',
+    '',
+    '  --pipeline NAME  only those of one pipeline',
+    STORE_HELP,
+  ].join('\n'),
+  options: { ...storeOptions, pipeline: { type: 'string' } },
+  positionalsMax: 2,
+  async run(given) {
+    const [action = 'list', id] = given.positionals;
+    if (action === 'list' && id === undefined) return withStore(given, (store) => list(store, given));
+    if (action === 'show' && id !== undefined && /^\d+$/.test(id)) {
+      return withStore(given, (store) => show(store, Number(id), given));
+    }
+    complain(`usage: iovpipe ${command.usage}`);
+    return EXIT.usage;
+  },
+};
+
+function list(store: Store, given: Given): number {
+  const pipeline = textOption(given, 'pipeline');
+  const letters = store.deadLetters(pipeline === undefined ? {} : { pipeline });
+  if (given.values.json) {
+    printJson(letters.map(withoutContent));
+    return EXIT.done;
+  }
+  const rows = letters.map(({ id, at, pipeline, origin, code, reason, state }) => [
+    id,
+    localTime(at),
+    state,
+    pipeline,
+    origin,
+    code,
+    reason.length > REASON_LENGTH_MAX ? `${reason.slice(0, REASON_LENGTH_MAX)}…` : reason,
+  ]);
+  print(
+    rows.length === 0
+      ? 'no dead letters'
+      : table(['id', 'when', 'state', 'pipeline', 'origin', 'code', 'reason'], rows),
+  );
+  return EXIT.done;
+}
+
+function show(store: Store, id: number, given: Given): number {
+  const letter = store.deadLetter(id);
+  if (!letter) {
+    complain(`iovpipe: there is no dead letter ${id}`);
+    return EXIT.refused;
+  }
+  if (given.values.json) printJson(withoutContent(letter));
+  else {
+    const { at, ...rest } = withoutContent(letter);
+    const rows = Object.entries({ when: localTime(at), ...rest }).map(([name, value]) => [
+      name,
+      typeof value === 'object' ? JSON.stringify(value) : String(value),
+    ]);
+    print(rows.map(([name, value]) => `${name?.padEnd(10)} ${value}`).join('\n'));
+  }
+  return EXIT.done;
+}
+
+/** A letter without the item itself, which holds personal data. */
+function withoutContent({ raw, ...letter }: DeadLetter): Omit<DeadLetter, 'raw'> & { bytes: number } {
+  return { ...letter, bytes: raw?.byteLength ?? 0 };
+}

@@ -1,0 +1,53 @@
+import type { StoreStatus } from '../contract/store.js';
+import { type Command, EXIT, print, printJson } from './command.js';
+import { STORE_HELP, storeOptions, withStore } from './store.js';
+import { localTime, table } from './table.js';
+
+/** Windows beyond these are old news. */
+const WINDOWS_SHOWN_MAX = 40;
+
+export const command: Command = {
+  usage: 'status [--file FILE | --archive PATH] [--json]',
+  help: ['Shows the ledger at a glance: records, cards, windows and their files, dead letters.', '', STORE_HELP].join(
+    '\n',
+  ),
+  options: storeOptions,
+  positionalsMax: 0,
+  async run(given) {
+    const status = await withStore(given, (store) => store.status());
+    if (given.values.json) printJson(status);
+    else print(statusPage(status));
+    return EXIT.done;
+  },
+};
+
+export function statusPage({ records, cards, windows, deadLetters }: StoreStatus): string {
+  const sum = records.reduce((total, { count }) => total + count, 0);
+  const recordRows = records.map(({ kind, code, count, bytes, lastAcceptedAt }) => [
+    kind,
+    code,
+    count,
+    bytes,
+    localTime(lastAcceptedAt),
+  ]);
+  const windowRows = windows
+    .slice(-WINDOWS_SHOWN_MAX)
+    .map(({ kind, code, cutoff, type, state, recordsTotal, files, filesDelivered, pipeline }) => [
+      `${kind}_${code}_${cutoff}_${type}`,
+      state,
+      recordsTotal,
+      `${filesDelivered}/${files}`,
+      pipeline,
+    ]);
+  return [
+    `records: ${sum}`,
+    ...(recordRows.length > 0 ? [table(['kind', 'code', 'records', 'bytes', 'last accepted'], recordRows)] : []),
+    '',
+    `cards: ${cards.complete} complete, ${cards.waitingForCard} waiting for card data, ${cards.waitingForRegistration} waiting for a registration`,
+    '',
+    `windows: ${windows.length}${windows.length > WINDOWS_SHOWN_MAX ? `, the last ${WINDOWS_SHOWN_MAX} of them` : ''}`,
+    ...(windowRows.length > 0 ? [table(['window', 'state', 'records', 'delivered', 'pipeline'], windowRows)] : []),
+    '',
+    `dead letters: ${deadLetters}${deadLetters > 0 ? ' (`iovpipe dead` lists them)' : ''}`,
+  ].join('\n');
+}

@@ -1,0 +1,48 @@
+import type { Log } from '../contract/context.js';
+import { IovError } from '../contract/error.js';
+import type { Store } from '../contract/store.js';
+import { systemClock } from '../engine/clock.js';
+import { checked } from './checked.js';
+import { complain, type Given, type OptionConfigs, textOption } from './command.js';
+
+/** How commands that look into the archive find it. */
+export const storeOptions: OptionConfigs = {
+  file: { type: 'string' },
+  archive: { type: 'string' },
+  json: { type: 'boolean' },
+};
+
+export const STORE_HELP = [
+  '  --file FILE      the pipeline file that names the archive (pipeline.yaml)',
+  '  --archive PATH   the archive itself',
+  '  --json           as JSON',
+].join('\n');
+
+/** Only what is wrong is worth a word on a terminal. */
+const log: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: (_fields, message) => complain(message),
+  error: (_fields, message) => complain(message),
+};
+
+/** Looks into the archive, beside a daemon that may be writing to it, and closes it again. */
+export async function withStore<Result>(
+  given: Given,
+  look: (store: Store) => Result | Promise<Result>,
+): Promise<Result> {
+  const path = textOption(given, 'archive') ?? (await archivePathOf(textOption(given, 'file') ?? 'pipeline.yaml'));
+  const { openSqliteStore } = await import('../stores/sqlite/store.js');
+  const store = await openSqliteStore({ path, clock: systemClock, log, readOnly: true });
+  try {
+    return await look(store);
+  } finally {
+    await store.close();
+  }
+}
+
+async function archivePathOf(file: string): Promise<string> {
+  const config = await checked(file);
+  if (config) return config.archivePath;
+  throw new IovError('CONFIG_INVALID', `${file} has faults; --archive PATH does without it`);
+}

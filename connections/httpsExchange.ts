@@ -1,0 +1,185 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { IovError } from '../contract/error.js';
+import { answer } from '../notice/failure.js';
+
+/** What a route wants of the messages on its path. */
+export interface RouteOptions {
+  bodyBytesMax: number;
+  /** Appends the reason to a bare code of table 4. */
+  explain: boolean;
+}
+
+export interface ExchangeBounds {
+  bodyTimeoutMs: number;
+  answerTimeoutMs: number;
+  lingerMs: number;
+  /** Answers with the HTTP status that a FailureCause means, instead of 200. */
+  mirrorStatus: boolean;
+}
+
+/** One message and its answer, tables 3 and 9. It is answered once; what is said later is said into nothing. */
+export class Exchange {
+  readonly path: string;
+  /** The caller's address, IPv4 as such where it came mapped into IPv6. */
+  readonly address: string;
+  /** As it came in the message; empty until known (tables 3 and 9: RequestID). */
+  requestId = '';
+  /** Called when the exchange is over: answered, or its caller gone. */
+  onOver: (() => void) | undefined;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #bounds: ExchangeBounds;
+  readonly #deadline: NodeJS.Timeout;
+  #route: RouteOptions | undefined;
+  #over = false;
+  /** The caller waits for our word before it sends the body (`Expect: 100-continue`). */
+  #invited: boolean;
+  #giveUpBody: ((error: IovError) => void) | undefined;
+
+  constructor(request: IncomingMessage, response: ServerResponse, bounds: ExchangeBounds) {
+    this.#request = request;
+    this.#response = response;
+    this.#bounds = bounds;
+    this.#invited = request.headers.expect?.toLowerCase() !== '100-continue';
+    this.path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+    this.address = (request.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+    this.#deadline = setTimeout(() => this.#tooLate(), bounds.answerTimeoutMs);
+    response.once('close', () => this.#finish());
+    response.on('error', () => undefined); // the caller is gone; `close` follows
+    request.on('error', () => undefined);
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Bytes of the body, as its caller announced them; undefined where it comes in chunks. */
+  get bodyBytes(): number | undefined {
+    const announced = this.#request.headers['content-length'];
+    return announced === undefined ? undefined : Number(announced);
+  }
+
+  /** From here on the route's options hold; set before its body is read. */
+  enter(route: RouteOptions): void {
+    this.#route = route;
+  }
+
+  /**
+   * Reads the body; nothing of it is read before, so that the socket holds the caller back.
+   * @throws IovError MESSAGE_TOO_LARGE, MESSAGE_TOO_SLOW, or STOPPED where the exchange is over first
+   */
+  async body(): Promise<Buffer> {
+    const bytesMax = this.#route?.bodyBytesMax ?? 0;
+    if ((this.bodyBytes ?? 0) > bytesMax) throw tooLarge(bytesMax);
+    if (this.#over) throw gone();
+    if (!this.#invited) {
+      this.#invited = true;
+      this.#response.writeContinue();
+    }
+    const { bodyTimeoutMs } = this.#bounds;
+    const request = this.#request;
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    return new Promise<Buffer>((resolve, reject) => {
+      const slow = setTimeout(() => done(tooSlow('body', bodyTimeoutMs)), bodyTimeoutMs);
+      const taken = (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > bytesMax) done(tooLarge(bytesMax));
+        else chunks.push(chunk);
+      };
+      const ended = () => done(undefined);
+      const done = (error: IovError | undefined) => {
+        clearTimeout(slow);
+        request.off('data', taken).off('end', ended);
+        this.#giveUpBody = undefined;
+        if (error) reject(error);
+        else resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+      };
+      this.#giveUpBody = done;
+      request.on('data', taken).on('end', ended);
+    });
+  }
+
+  /** Writes the answer: `OprRst` 1, or 2 with the error's FailureCause. */
+  settle(error?: IovError): void {
+    if (this.#over) return;
+    const body = answerBytes(this.requestId, error, this.#route?.explain ?? false);
+    const response = this.#response;
+    const headers = {
+      ...ANSWER_HEADERS,
+      'content-length': body.length,
+      ...(error?.code === 'METHOD_NOT_ALLOWED' && { allow: 'POST' }),
+    };
+    response.writeHead(statusOf(error, this.#bounds.mirrorStatus), headers);
+    this.#finish();
+    if (this.#request.complete) {
+      response.end(body);
+      return;
+    }
+    // The caller is still sending. Closing now would reset the connection and could take the answer with it, so what
+    // comes is thrown away for a while, and the response ends with it.
+    response.write(body);
+    const linger = setTimeout(() => response.end(), this.#bounds.lingerMs);
+    response.once('close', () => clearTimeout(linger));
+    this.#request.once('end', () => response.end()).resume();
+  }
+
+  /** Every way to the end leads through here: the deadline goes, a body still awaited is given up, the route is told. */
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#deadline);
+    this.#giveUpBody?.(gone());
+    this.onOver?.();
+  }
+
+  #tooLate(): void {
+    const within = `no answer within answerTimeoutMs ${this.#bounds.answerTimeoutMs}`;
+    this.settle(new IovError('OVERLOADED', `${within}; the message may be sent again under the same RequestID`));
+  }
+}
+
+const ANSWER_HEADERS = { 'content-type': 'application/json; charset=utf-8', connection: 'close' } as const;
+
+/** The body of table 3 or 9, which are alike. */
+export function answerBytes(requestId: string, error: IovError | undefined, explain: boolean): Buffer {
+  return Buffer.from(JSON.stringify(answer(requestId, error, { explain })));
+}
+
+/** An answer where there is no request to answer to: something came that is not HTTP, or not in time. */
+export function rawAnswer(error: IovError, mirrorStatus: boolean): Buffer {
+  const body = answerBytes('', error, false);
+  const status = statusOf(error, mirrorStatus);
+  const headers = Object.entries({ ...ANSWER_HEADERS, 'content-length': body.length }).map(
+    ([name, value]) => `${name}: ${value}`,
+  );
+  return Buffer.concat([
+    Buffer.from(`HTTP/1.1 ${status} ${status === 200 ? 'OK' : 'Refused'}\r\n${headers.join('\r\n')}\r\n\r\n`),
+    body,
+  ]);
+}
+
+/** 200 for every answer of the notice but two; mirrored, the code itself, as far as HTTP has it (interpretation: HTTP status). */
+function statusOf(error: IovError | undefined, mirror: boolean): number {
+  if (!error) return 200;
+  if (error.code === 'METHOD_NOT_ALLOWED') return 405;
+  if (error.code === 'MESSAGE_TOO_LARGE') return 413;
+  if (!mirror) return 200;
+  if (error.code === 'PATH_UNKNOWN') return 404;
+  if (error.code === 'MESSAGE_TOO_SLOW') return 408;
+  const cause = error.failureCause ?? '604';
+  if (cause === '604') return 503; // HTTP has no 604; both say: not now
+  return /^[45]\d\d$/.test(cause) ? Number(cause) : 400;
+}
+
+export function tooSlow(part: 'headers' | 'body', timeoutMs: number): IovError {
+  return new IovError('MESSAGE_TOO_SLOW', `${part}: expected within ${timeoutMs} ms`);
+}
+
+function tooLarge(bytesMax: number): IovError {
+  return new IovError('MESSAGE_TOO_LARGE', `body: expected at most ${bytesMax} bytes`);
+}
+
+function gone(): IovError {
+  return new IovError('STOPPED', 'the exchange was over before its body was read');
+}

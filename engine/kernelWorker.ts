@@ -1,0 +1,105 @@
+// Runs in a worker thread: the pure operators of one pipeline, created once, fed batch by batch.
+import { workerData } from 'node:worker_threads';
+import type { Kernel } from '../contract/component.js';
+import type { Context, Log } from '../contract/context.js';
+import { IovError } from '../contract/error.js';
+import type { Item, JsonObject, Lines } from '../contract/item.js';
+import { Receipt } from '../contract/receipt.js';
+import { systemClock } from './clock.js';
+import type { BatchOutcome, Crossing, Outcome, ThreadData } from './kernelThreads.js';
+import { component } from './registry.js';
+
+/** Settled in the main thread; a pure operator has no business with it. */
+const ELSEWHERE = new Receipt(() => undefined);
+
+let kernels: Promise<readonly Kernel[]> | undefined;
+let logged: BatchOutcome['logged'] = [];
+
+export default async function run(batch: readonly Crossing[]): Promise<BatchOutcome> {
+  kernels ??= create(dataOf(workerData));
+  const chain = await kernels;
+  const outcomes: Outcome[] = [];
+  const encoded: Uint8Array[] = [];
+  for (const crossing of batch) outcomes.push(await outcomeOf(chain, crossing, encoded));
+  const bytes = new Uint8Array(encoded.reduce((total, { byteLength }) => total + byteLength, 0));
+  let at = 0;
+  for (const part of encoded) {
+    bytes.set(part, at);
+    at += part.byteLength;
+  }
+  const said = logged;
+  logged = [];
+  return { outcomes, bytes, logged: said };
+}
+
+/** Piscina hands its user's data over inside its own. */
+function dataOf(data: unknown): ThreadData {
+  return (Array.isArray(data) ? data[1] : data) as ThreadData;
+}
+
+async function create(data: ThreadData): Promise<readonly Kernel[]> {
+  const kernels: Kernel[] = [];
+  for (const { name, options, place } of data.operators) {
+    const created = await component('operator', name)?.create(options, contextOf(data, place));
+    if (created && !('worker' in created)) kernels.push(created);
+  }
+  return kernels;
+}
+
+function contextOf({ pipeline, peers, site }: ThreadData, place: string): Context {
+  const unavailable = (): never => {
+    throw new IovError('INTERNAL', `${place}: a pure operator has no store and no connections`);
+  };
+  return {
+    pipeline,
+    place,
+    peers,
+    site,
+    clock: systemClock,
+    log: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
+    get store() {
+      return unavailable();
+    },
+    resolve: unavailable,
+    connection: unavailable,
+  };
+}
+
+const say = (level: keyof Log) => (fields: object, message: string) => void logged.push({ level, fields, message });
+
+async function outcomeOf(chain: readonly Kernel[], crossing: Crossing, encoded: Uint8Array[]): Promise<Outcome> {
+  try {
+    let items: Item[] = [{ ...crossing, receipt: ELSEWHERE, effects: [] }];
+    for (const kernel of chain) {
+      const next: Item[] = [];
+      for (const item of items) {
+        const out = kernel.transform(item);
+        next.push(...(out instanceof Promise ? await out : out));
+      }
+      items = next;
+    }
+    return { records: items.map(({ value, tags, origin }) => ({ tags, origin, ...crossed(value, encoded) })) };
+  } catch (thrown) {
+    const { code, message, component, retryable, faults, failureCause, keep } = IovError.from(thrown);
+    return {
+      failed: [
+        code,
+        message,
+        { retryable, faults, keep, ...(component && { component }), ...(failureCause && { failureCause }) },
+      ],
+    };
+  }
+}
+
+/** Encoded records are laid together, so that one buffer crosses for the whole batch. */
+function crossed(value: unknown, encoded: Uint8Array[]): { value: JsonObject } | { bytes: number } {
+  if (!isLines(value)) return { value: value as JsonObject };
+  let bytes = 0;
+  for (const part of value.read(0, value.count) as Iterable<Uint8Array>) {
+    encoded.push(part);
+    bytes += part.byteLength;
+  }
+  return { bytes };
+}
+
+const isLines = (value: unknown): value is Lines => typeof (value as Partial<Lines>).read === 'function';

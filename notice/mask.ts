@@ -1,0 +1,37 @@
+import type { Field } from './table.js';
+
+/**
+ * A value as messages and screens may show it (articles 19 and 20). What a field should hold decides how it is masked;
+ * what it does hold may be something else, as when a peer mixes up its columns, so a field that is not personal shows
+ * a code of at most four characters and, where it is a time field, what starts like a date of these centuries.
+ */
+export function maskValue(field: Pick<Field, 'personal' | 'format'> | undefined, value: unknown): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  const text = String(value);
+  if (typeof value !== 'string' && typeof value !== 'number') return text;
+  if (text === '') return "''";
+  if (field?.personal === undefined && /^[A-Za-z0-9]{1,4}$/.test(text)) return text;
+  if (field?.format !== undefined && /^(19|20)\d{6}(\d{6})?$/.test(text)) return text;
+  if (field?.personal === 'name') return maskName(text);
+  if (field?.personal === 'address') return maskAddress(text);
+  return /\d/.test(text) ? maskNumber(text) : maskName(text);
+}
+
+/** 张三丰 → 张**: how long a name is says little, so at most three stars stand for the rest. */
+function maskName(text: string): string {
+  const [first = '', ...rest] = text.slice(0, 8);
+  return first + '*'.repeat(Math.min(3, Math.max(1, rest.length)));
+}
+
+/** 110105194912310021 → 110*************21; of what is too short to hide enough, nothing shows. */
+function maskNumber(text: string): string {
+  if (text.length < 9) return '*'.repeat(text.length);
+  return `${text.slice(0, 3)}${'*'.repeat(Math.min(text.length, 25) - 5)}${text.slice(-2)}`;
+}
+
+/** 广东省深圳市南山区… → 广东省***: the province or city at the start, no more. */
+function maskAddress(text: string): string {
+  const place = /^.{1,3}?[省市区]/u.exec(text);
+  return place ? `${place[0]}***` : maskName(text);
+}

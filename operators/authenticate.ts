@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto';
+import { Type } from 'typebox';
+import { defineOperator, type Kernel } from '../contract/component.js';
+import { type Fault, IovError } from '../contract/error.js';
+import type { Item, JsonObject, Tags } from '../contract/item.js';
+import type { Peer, Peers } from '../contract/peer.js';
+import { signatureMatches } from '../notice/signature.js';
+
+export const spec = defineOperator({
+  name: 'authenticate',
+  summary: 'Lets a message pass when a known platform signed it and may speak for its Code.',
+  description:
+    'Compares `Auth` with the peers file (tables 2 and 6): an unknown PlatformID, a wrong SignNature or a Code that is not among the platform’s `codes` is answered 401, a missing or ill-formed `Auth` 400. The message itself stays as it is; from here on the item knows its platform, code, RequestID and OperType.',
+  sections: ['5.1.2.1', '5.2.2.1', '6.1.1.1', '6.1.2.1'],
+  takes: ['message'],
+  gives: 'message',
+  pure: true,
+  options: Type.Object({}, { additionalProperties: false }),
+  examples: [{ title: 'Before anything else', yaml: '{}' }],
+  create: (_options, { peers }) => new Authenticate(peers),
+});
+
+class Authenticate implements Kernel {
+  readonly #peers: ReadonlyMap<string, Peer>;
+  /** Compared with where the platform is unknown, so that its answer takes as long as a wrong signature's. */
+  readonly #nobody: Pick<Peer, 'platformId' | 'password'> = {
+    platformId: '-',
+    password: randomBytes(32).toString('hex'),
+  };
+
+  constructor(peers: Peers) {
+    this.#peers = new Map(Object.values(peers).map((peer) => [peer.platformId, peer]));
+  }
+
+  transform(item: Item): [Item] {
+    const message = item.value as JsonObject;
+    const { platformId, signature } = credentialsOf(message);
+    const peer = this.#peers.get(platformId);
+    const genuine = signatureMatches(peer ?? this.#nobody, signature);
+    if (!peer || !genuine) {
+      throw new IovError('UNAUTHORIZED', 'Auth: unknown PlatformID or wrong SignNature');
+    }
+    const code = message.Code;
+    if (typeof code === 'string' && !peer.codes.includes(code)) {
+      throw new IovError('UNAUTHORIZED', 'Code: not among the codes that this platform may speak for');
+    }
+    return [{ ...item, tags: { ...item.tags, ...tagsOf(message), platformId } }];
+  }
+}
+
+/** Tables 2 and 6, which are alike. */
+function credentialsOf(message: JsonObject): { platformId: string; signature: string } {
+  const auth = message.Auth;
+  const { PlatformID: platformId, SignNature: signature } = isObject(auth) ? auth : {};
+  if (typeof platformId === 'string' && typeof signature === 'string') return { platformId, signature };
+  const faults: Fault[] = [];
+  if (!isObject(auth))
+    faults.push({ field: 'Auth', label: '认证信息', rule: 'an object with PlatformID and SignNature' });
+  else {
+    if (typeof platformId !== 'string') faults.push({ field: 'Auth.PlatformID', label: '平台标识', rule: 'a string' });
+    if (typeof signature !== 'string') faults.push({ field: 'Auth.SignNature', label: '签名值', rule: 'a string' });
+  }
+  throw new IovError('RECORD_INVALID', 'message without a complete Auth', { faults });
+}
+
+/** What later steps need to know of a message: tables 1, 5, 7 and 10 outside their encrypted field. */
+function tagsOf(message: JsonObject): Tags {
+  const tags: Tags = {};
+  if (typeof message.RequestID === 'string') tags.requestId = message.RequestID;
+  if (typeof message.Code === 'string') tags.code = message.Code;
+  if (typeof message.OperType === 'string') tags.operType = message.OperType;
+  return tags;
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,107 @@
+import { Type } from 'typebox';
+import { defineOperator, type Kernel } from '../contract/component.js';
+import type { Context } from '../contract/context.js';
+import { IovError } from '../contract/error.js';
+import type { Item, JsonObject, Tags } from '../contract/item.js';
+import type { Peer } from '../contract/peer.js';
+import { type Cipher, createCipher } from '../crypto/cipher.js';
+import { sm3Hex } from '../crypto/digest.js';
+import { parseStrictJson } from '../notice/strictJson.js';
+
+export const spec = defineOperator({
+  name: 'decrypt',
+  summary: 'Takes the record out of a message’s encrypted field, with the key of the platform that sent it.',
+  description:
+    'What goes on is the record alone (table 8 out of `EncryptUserInfo`, table 11 out of `EncryptCarInfo`), with its ICCID and a digest of the content, by which a retry is told from a RequestID used twice. A field that holds an object instead of ciphertext is taken as the record. Needs `authenticate` before it.',
+  sections: ['6.1.1.1', '6.1.2.1'],
+  takes: ['message'],
+  gives: 'record',
+  pure: true,
+  options: Type.Object(
+    {
+      field: Type.String({
+        minLength: 1,
+        maxLength: 64,
+        description: 'The encrypted field.',
+        examples: ['EncryptUserInfo'],
+      }),
+      table: Type.Integer({
+        minimum: 1,
+        maximum: 12,
+        description: 'The table of what is inside; named in messages.',
+        examples: [8],
+      }),
+    },
+    { additionalProperties: false },
+  ),
+  examples: [{ title: 'Accounts', yaml: 'field: EncryptUserInfo\ntable: 8' }],
+  create: (options, context) => new Decrypt(options, context),
+});
+
+class Decrypt implements Kernel {
+  readonly #field: string;
+  readonly #table: number;
+  readonly #peers: ReadonlyMap<string, Peer>;
+  readonly #ciphers = new Map<string, Cipher>();
+
+  constructor({ field, table }: { field: string; table: number }, { peers }: Context) {
+    this.#field = field;
+    this.#table = table;
+    this.#peers = new Map(Object.values(peers).map((peer) => [peer.platformId, peer]));
+  }
+
+  transform(item: Item): [Item] {
+    const record = this.#record((item.value as JsonObject)[this.#field], item.tags.platformId);
+    const tags: Tags = { ...item.tags, digest: digestOf(item.tags, record) };
+    if (typeof record.ICCID === 'string') tags.iccid = record.ICCID;
+    return [{ ...item, value: record, tags }];
+  }
+
+  #record(content: unknown, platformId: string | undefined): JsonObject {
+    // interpretation.md: table 7 says string, table 10 object; either may come for either
+    if (typeof content === 'object' && content !== null && !Array.isArray(content)) return content as JsonObject;
+    if (typeof content !== 'string') {
+      const rule = `ciphertext of a record of table ${this.#table}, or the record`;
+      throw new IovError('RECORD_INVALID', 'the encrypted field is missing', {
+        faults: [{ field: this.#field, label: '', rule }],
+      });
+    }
+    const text = this.#cipherOf(platformId).decryptText(content);
+    try {
+      return parseStrictJson(text);
+    } catch (thrown) {
+      const cause = IovError.from(thrown);
+      throw new IovError(cause.code, `${this.#field}, decrypted: ${cause.message}`, { cause });
+    }
+  }
+
+  #cipherOf(platformId = ''): Cipher {
+    const known = this.#ciphers.get(platformId);
+    if (known) return known;
+    const agreed = this.#peers.get(platformId)?.cipher;
+    if (!agreed) {
+      // ours to mend, not the sender's: it is asked to come again
+      const message = 'no cipher for this platform in the peers file, or no authenticate before decrypt';
+      throw new IovError('UNDECRYPTABLE', message, { failureCause: '604', retryable: true });
+    }
+    const cipher = createCipher(agreed);
+    this.#ciphers.set(platformId, cipher);
+    return cipher;
+  }
+}
+
+/** The same for the same content, however it was encrypted and in whatever order its fields stand. */
+function digestOf({ operType, code }: Tags, record: JsonObject): string {
+  return sm3Hex(JSON.stringify([operType ?? null, code ?? null, sorted(record)]));
+}
+
+function sorted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(sorted);
+  const object = value as JsonObject;
+  return Object.fromEntries(
+    Object.keys(object)
+      .sort()
+      .map((key) => [key, sorted(object[key])]),
+  );
+}

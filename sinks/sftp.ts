@@ -1,0 +1,57 @@
+import { rm } from 'node:fs/promises';
+import { Type } from 'typebox';
+import type { SftpConnection } from '../connections/sftpConnection.js';
+import { defineSink } from '../contract/component.js';
+import type { PackedFile } from '../contract/item.js';
+
+const options = Type.Object(
+  {
+    on: Type.String({ description: 'The sftp connection.', connection: 'sftp' }),
+    directory: Type.String({
+      description: 'Directory on the server; it must exist. `.` is where the login lands.',
+      default: '.',
+      minLength: 1,
+      maxLength: 1_024,
+    }),
+  },
+  { additionalProperties: false },
+);
+
+export const spec = defineSink({
+  name: 'sftp',
+  summary: 'Delivers files to an SFTP server: as .tmp first, under the final name once complete.',
+  description: [
+    'The ledger notes each step. After a crash a file is taken up where the ledger says it stood: one that may have been',
+    'renamed already is looked for before it is sent again. Once delivered, the file leaves the outbox.',
+    'Writes go on in parallel over the connection’s pool; a delivery is tried again until it succeeds or is refused.',
+  ].join('\n'),
+  sections: ['6.1.3.1', '6.2.1.1', '6.2.2.1', '6.2.3.1'],
+  takes: ['file'],
+  options,
+  examples: [{ title: 'To the regulator', yaml: 'on: regulator\ndirectory: /upload' }],
+  create({ on, directory }, context) {
+    const connection = context.connection<SftpConnection>(on);
+    const stopping = new AbortController();
+    return {
+      get concurrency() {
+        return connection.concurrency;
+      },
+      async write(item) {
+        const { name, path, bytes, plan } = item.value as PackedFile;
+        if (plan?.state !== 'delivered') {
+          const { remotePath } = await connection.deliver({ localPath: path, bytes }, directory, name, {
+            resumed: plan?.state === 'uploading',
+            onUploading: () => plan && context.store.fileUploading(plan.baseName),
+            signal: stopping.signal,
+          });
+          if (plan) context.store.fileDelivered(plan.baseName, remotePath);
+          context.log.info({ file: name, bytes, remotePath }, 'delivered');
+        }
+        if (plan) await rm(path, { force: true }); // only a planned file is ours to remove; a received one is its source's
+      },
+      async close() {
+        stopping.abort();
+      },
+    };
+  },
+});

@@ -1,0 +1,169 @@
+import { Type } from 'typebox';
+import { defineSource, type Source } from '../contract/component.js';
+import type { Context } from '../contract/context.js';
+import { IovError } from '../contract/error.js';
+import type { Item, Lines } from '../contract/item.js';
+import { Receipt, type Share } from '../contract/receipt.js';
+import type { Store, Stretch, WindowRow } from '../contract/store.js';
+import { cutoffMs, cutoffOf } from '../notice/cutoff.js';
+
+const windows = { day: 'P', month: 'F', full: 'F' } as const;
+
+export const spec = defineSource({
+  name: 'archive',
+  summary: 'Reads a window of the archive, code by code: a day’s increment, a month’s full export, or all there is.',
+  description:
+    '`day` ends at the last midnight, `month` at the last 16th 00:00, `full` at the last full hour, Asia/Shanghai, counted from when the run was due; `--cutoff` names another end. What a window covers is decided once, in the ledger: each record is in exactly one `P` window and in every later `F`. A window counts as delivered when everything in it has arrived; run again it resumes, and one that is delivered is passed over unless it is asked for again.',
+  sections: ['6.2.1.2', '6.2.2.2', '七'],
+  gives: 'bytes',
+  failuresGoTo: 'run',
+  lasts: 'window',
+  options: Type.Object(
+    {
+      kind: Type.Union([Type.Literal('KH'), Type.Literal('CL')], { description: 'KH: accounts. CL: vehicles.' }),
+      window: Type.Union([Type.Literal('day'), Type.Literal('month'), Type.Literal('full')], {
+        description: '`day`: P, since the day before. `month` and `full`: F, since ever.',
+      }),
+      codes: Type.Optional(
+        Type.Array(Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$' }), {
+          minItems: 1,
+          maxItems: 1000,
+          uniqueItems: true,
+          description: 'Codes to export, each even where it has nothing to send; by default all that the archive has.',
+          examples: [['0002']],
+        }),
+      ),
+      stretchRecordsMax: Type.Integer({
+        default: 20_000,
+        minimum: 1,
+        maximum: 1_000_000,
+        description: 'Records whose sizes are looked up at a time; the records themselves are read when they are sent.',
+      }),
+    },
+    { additionalProperties: false },
+  ),
+  examples: [
+    { title: 'Yesterday’s accounts', yaml: 'kind: KH\nwindow: day' },
+    { title: 'All vehicles of two makers, each month', yaml: 'kind: CL\nwindow: month\ncodes: [WBA0, LSV1]' },
+  ],
+  create: (options, context) => new ArchiveSource(options, context),
+});
+
+interface Options {
+  kind: 'KH' | 'CL';
+  window: keyof typeof windows;
+  codes?: string[];
+  stretchRecordsMax: number;
+}
+
+class ArchiveSource implements Source {
+  readonly #options: Options;
+  readonly #context: Context;
+  #failure: IovError | undefined;
+
+  constructor(options: Options, context: Context) {
+    this.#options = options;
+    this.#context = context;
+  }
+
+  async *read(signal: AbortSignal): AsyncGenerator<Item> {
+    const { kind, window, codes } = this.#options;
+    const { store, pipeline, log, place, run } = this.#context;
+    if (!run) throw new IovError('CONFIG_INVALID', `${place}: the archive is read by a schedule or by \`run --once\``);
+    const cutoff = run.cutoff ?? lastCutoff(window, run.atMs);
+    const beforeMs = cutoffMs(cutoff);
+    const wanted = codes ?? store.codes(kind, beforeMs);
+    if (wanted.length === 0)
+      log.info({ pipeline, kind, cutoff }, 'the archive has nothing of this kind before the cut-off');
+    for (const code of wanted) {
+      if (signal.aborted) return;
+      const row = store.openWindow({ kind, code, cutoff, type: windows[window] }, beforeMs, pipeline);
+      if (row.state === 'open') yield* this.#window(row, signal);
+      else if (run.again) yield* this.#window(this.#reopened(row), signal);
+      else log.info({ pipeline, kind, code, cutoff, type: row.type }, 'this window has been delivered before');
+    }
+  }
+
+  async close(): Promise<void> {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure) throw failure;
+  }
+
+  /** Blocks of a window; one without records where it is empty. The window is delivered when all of them have arrived. */
+  *#window(row: WindowRow, signal: AbortSignal): Generator<Item> {
+    const { store } = this.#context;
+    const share = new Receipt((error) => this.#settled(row, error)).share();
+    let isEmpty = true;
+    for (const stretch of store.stretches(row, this.#options.stretchRecordsMax)) {
+      if (signal.aborted) return; // the share stays open: what has not been read has not arrived
+      isEmpty = false;
+      yield this.#item(row, stretch, share);
+    }
+    if (isEmpty) yield this.#item(row, { positions: new Float64Array(), sizes: new Uint32Array() }, share);
+    share.close();
+  }
+
+  #item(row: WindowRow, stretch: Stretch, share: Share): Item<Lines> {
+    const { kind, code, cutoff, type } = row;
+    const value = new Block(this.#context.store, row, stretch);
+    const origin = `${kind}_${code}_${cutoff}_${type}`;
+    return { value, tags: { code }, origin, receipt: share.part(), effects: [] };
+  }
+
+  #reopened(row: WindowRow): WindowRow {
+    this.#context.store.reopenWindow(row.id);
+    return { ...row, state: 'open' };
+  }
+
+  #settled({ id, kind, code, cutoff, type }: WindowRow, error: IovError | undefined): void {
+    const { store, pipeline, log } = this.#context;
+    if (error) return; // the engine tells whoever watches the run; the window stays open
+    try {
+      store.windowDelivered(id);
+      log.info({ pipeline, kind, code, cutoff, type }, 'window delivered');
+    } catch (thrown) {
+      this.#failure ??= IovError.from(thrown, 'noting a window as delivered');
+    }
+  }
+}
+
+/** A stretch of the archive: sizes in memory, the records read when they are sent. */
+class Block implements Lines {
+  readonly residentBytes = 0;
+  readonly count: number;
+  readonly window: WindowRow;
+  readonly #store: Store;
+  readonly #stretch: Stretch;
+
+  constructor(store: Store, window: WindowRow, stretch: Stretch) {
+    this.#store = store;
+    this.window = window;
+    this.#stretch = stretch;
+    this.count = stretch.sizes.length;
+  }
+
+  sizeOf(index: number): number {
+    return this.#stretch.sizes[index] ?? 0;
+  }
+
+  positionOf(index: number): number {
+    return this.#stretch.positions[index] ?? 0;
+  }
+
+  read(from: number, to: number): Iterable<Uint8Array> {
+    if (from >= to) return [];
+    return this.#store.records(this.window, this.positionOf(from) - 1, this.positionOf(to - 1));
+  }
+}
+
+/** The end of the last window due at that time. */
+function lastCutoff(window: keyof typeof windows, atMs: number): string {
+  const hour = cutoffOf(atMs);
+  if (window === 'full') return hour;
+  const day = hour.slice(0, 8);
+  if (window === 'day') return `${day}00`;
+  if (day.slice(6) >= '16') return `${day.slice(0, 6)}1600`;
+  const firstOfMonthMs = cutoffMs(`${day.slice(0, 6)}0100`);
+  return `${cutoffOf(firstOfMonthMs - 1).slice(0, 6)}1600`;
+}

@@ -1,0 +1,195 @@
+import { createReadStream, rmSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { Type } from 'typebox';
+import type { Drop } from '../connections/dropFolder.js';
+import { defineSource } from '../contract/component.js';
+import type { IovError } from '../contract/error.js';
+import type { Item, PackedFile } from '../contract/item.js';
+import { Receipt } from '../contract/receipt.js';
+
+const count = (description: string, value: number, maximum: number) =>
+  Type.Integer({ description, default: value, minimum: 1, maximum });
+
+const options = Type.Object(
+  {
+    listen: Type.String({ description: 'Address and port.', pattern: '^.+:[0-9]{1,5}$' }),
+    hostKey: Type.String({ description: 'Our host key: the private key as ssh-keygen writes it.', secret: true }),
+    directory: Type.String({
+      description: 'Local directory under which each login has its own.',
+      minLength: 1,
+      maxLength: 4_096,
+    }),
+    path: Type.String({
+      description: 'Under which path a sender sees its directory.',
+      default: '/',
+      pattern: '^/([A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*)?$',
+    }),
+    logins: Type.Array(
+      Type.Object(
+        {
+          username: Type.String({ description: 'Login name.', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' }),
+          publicKey: Type.Optional(
+            Type.String({ description: 'Its public key: the line of id_ed25519.pub.', maxLength: 8_192 }),
+          ),
+          password: Type.Optional(
+            Type.String({
+              description: 'Its password, where it has no key.',
+              minLength: 1,
+              maxLength: 256,
+              secret: true,
+            }),
+          ),
+          directory: Type.Optional(
+            Type.String({
+              description: 'Directory of its own; by default named as the login.',
+              minLength: 1,
+              maxLength: 4_096,
+            }),
+          ),
+        },
+        { additionalProperties: false },
+      ),
+      { description: 'Who may send.', minItems: 1, maxItems: 1_000 },
+    ),
+    handled: Type.Union([Type.Literal('keep'), Type.Literal('remove')], {
+      description: 'What becomes of a file once it has arrived at the sink: it is kept and remembered, or removed.',
+      default: 'keep',
+    }),
+    connectionsPerLogin: count('Connections of one login at a time; the next is refused (notice 7.3: 20).', 20, 1_000),
+    connectionsMax: count('Connections in all, logged in or not.', 200, 10_000),
+    fileBytesMax: count('Greatest file.', 1_000_000_000, 1_000_000_000_000),
+    openHandlesMax: count('Files and listings that a connection may hold open.', 64, 1_024),
+    waitingMax: count('Files that may wait to be handled; beyond, a rename is put off.', 10_000, 1_000_000),
+    authAttempts: count('Failed logins of one connection before it is closed.', 6, 100),
+    loginTimeoutMs: count('Time to log in.', 30_000, 600_000),
+    idleTimeoutMs: count('A connection that asks for nothing is closed after this time.', 300_000, 86_400_000),
+  },
+  { additionalProperties: false },
+);
+
+export const spec = defineSource({
+  name: 'sftpServer',
+  summary: 'A write-only SFTP drop box: senders upload NAME.tmp, rename it to NAME, and it goes down the pipeline.',
+  description: [
+    'Each login sees its own flat directory alone: it can list names and sizes, write and remove `.tmp` files, and give them',
+    'their names; nothing can be read, replaced or linked. A rename is answered once the file is on the disk. The same',
+    'bytes under a name once more are taken as a repeated delivery. A file counts as handled when it has arrived at the',
+    'sink; after a restart those that were complete but not handled come again.',
+  ].join('\n'),
+  sections: ['6.1.3.1', '6.2.1.1', '7.3'],
+  gives: 'file',
+  failuresGoTo: 'deadLetters',
+  lasts: 'run',
+  options,
+  examples: [
+    {
+      title: 'Pictures of one car maker',
+      yaml: `listen: 0.0.0.0:2222
+hostKey: \${secret:ssh_host_ed25519_key}
+directory: var/pictures
+logins:
+  - username: oem1
+    publicKey: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJfkNV4OS33ImTXvorZr72q4v5XhVEQKfvqsxOEJ/XaR`,
+    },
+  ],
+  async create(options, context) {
+    const [{ DropBox }, { DropFolder }, { Sm3 }] = await Promise.all([
+      import('../connections/dropBox.js'),
+      import('../connections/dropFolder.js'),
+      import('../crypto/digest.js'),
+    ]);
+    const { pipeline, store, log } = context;
+    const waiting: Drop[] = [];
+    let wake: () => void = () => undefined;
+    const logins = options.logins.map(({ directory, ...login }) => {
+      const own = directory ?? login.username;
+      const { fileBytesMax, path: shownAt } = options;
+      const local = isAbsolute(own) ? own : join(context.resolve(options.directory), own);
+      return {
+        ...login,
+        folder: new DropFolder({ username: login.username, directory: local, shownAt, fileBytesMax }),
+      };
+    });
+    const [host, port] = [
+      options.listen.replace(/:\d+$/, '').replace(/^\[|\]$/g, ''),
+      Number(options.listen.replace(/^.*:/, '')),
+    ];
+    const box = new DropBox({
+      ...options,
+      logins,
+      host,
+      port,
+      log,
+      hasRoom: () => waiting.length < options.waitingMax,
+      onDrop: (drop) => {
+        waiting.push(drop);
+        wake();
+      },
+    });
+
+    const key = (drop: Drop) => `${drop.username}/${drop.name}`;
+    const fingerprint = (drop: Drop) => `${drop.bytes}:${drop.mtimeMs}`;
+    const isHandled = (drop: Drop) => store.position(pipeline, key(drop))?.fingerprint === fingerprint(drop);
+    const settle = (drop: Drop, error: IovError | undefined) => {
+      if (error?.code === 'STOPPED') return; // comes again at the next start
+      if (options.handled === 'remove') return rmSync(drop.path, { force: true });
+      const position = { offset: drop.bytes, line: 0, fingerprint: fingerprint(drop) };
+      store.transact((transaction) => transaction.setPosition(pipeline, key(drop), position));
+    };
+    const digestOf = async (path: string) => {
+      const digest = new Sm3();
+      for await (const chunk of createReadStream(path)) digest.update(chunk as Buffer);
+      return digest.hex();
+    };
+    const itemOf = async (drop: Drop): Promise<Item<PackedFile>> => ({
+      value: { name: drop.name, path: drop.path, bytes: drop.bytes, sm3: await digestOf(drop.path) },
+      tags: {},
+      origin: `sftp ${key(drop)}`,
+      receipt: new Receipt((error) => settle(drop, error)),
+      effects: [],
+    });
+
+    return {
+      get port() {
+        return box.port;
+      },
+      get refused() {
+        return box.refused;
+      },
+      async open() {
+        for (const { folder } of logins) {
+          await folder.make();
+          for await (const drop of folder.drops()) if (!isHandled(drop)) waiting.push(drop);
+        }
+        await box.listen();
+        log.info({ host, port: box.port, waiting: waiting.length }, 'the drop box listens');
+      },
+      async *read(signal) {
+        const stop = () => {
+          box.stopListening();
+          wake();
+        };
+        signal.addEventListener('abort', stop, { once: true });
+        while (!signal.aborted) {
+          const drop = waiting.shift();
+          if (drop) {
+            const item = await itemOf(drop).catch((cause: Error) => {
+              log.error(
+                { file: key(drop), reason: cause.message },
+                'a dropped file cannot be read; it is looked for again at the next start',
+              );
+            });
+            if (item) yield item;
+          } else
+            await new Promise<void>((resolve) => {
+              wake = resolve;
+            });
+        }
+        stop();
+      },
+      async close() {
+        await box.close();
+      },
+    };
+  },
+});

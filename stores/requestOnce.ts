@@ -1,0 +1,64 @@
+import { IovError } from '../contract/error.js';
+import type { Tags } from '../contract/item.js';
+import type { Effect, StoredRequest, Transaction } from '../contract/store.js';
+
+/** What tells a request, and a retry of it, from another one. */
+export interface RequestContent {
+  kind: 'KH' | 'CL';
+  tags: Tags;
+  /** SM3 of the text as it came, where `tags.digest` is absent because the content is never opened. */
+  textDigest?: string | undefined;
+}
+
+/**
+ * One effect that does all of these the first time a request comes, and nothing when it comes again: it resolves as it did
+ * the first time, so that its sender hears the first answer (interpretation.md, "`RequestID` seen before"). Items that no
+ * platform sent, as records of a file or of the operator's own card data, are not compared with anything.
+ * @param changed called where a retry's text differs and cannot be compared
+ * @throws IovError REQUEST_REUSED, in the transaction, for another content under the same RequestID
+ */
+export function requestOnce(
+  request: RequestContent,
+  effects: readonly Effect[],
+  changed: () => void = () => {},
+): Effect {
+  return (transaction) => {
+    const seen = seenRequest(transaction, request);
+    if (seen) {
+      if (seen.textDigest !== request.textDigest) changed();
+      return;
+    }
+    remember(transaction, request);
+    for (const effect of effects) effect(transaction);
+  };
+}
+
+/**
+ * The request as it was accepted, if this is a retry of it.
+ * @throws IovError REQUEST_REUSED for another content under the same RequestID
+ */
+export function seenRequest(transaction: Transaction, { kind, tags }: RequestContent): StoredRequest | undefined {
+  const { platformId, requestId, digest } = tags;
+  if (platformId === undefined || requestId === undefined) return undefined;
+  const seen = transaction.request(platformId, requestId);
+  if (!seen || (seen.kind === kind && seen.digest === digest)) return seen;
+  const first = new Date(seen.acceptedAt).toISOString();
+  throw new IovError(
+    'REQUEST_REUSED',
+    `request ${requestId} was accepted at ${first} with another content (${seen.kind})`,
+  );
+}
+
+function remember(transaction: Transaction, { kind, tags, textDigest }: RequestContent): void {
+  const { platformId, requestId, code = '', iccid, digest } = tags;
+  if (platformId === undefined || requestId === undefined) return;
+  transaction.rememberRequest({
+    platformId,
+    requestId,
+    kind,
+    code,
+    ...(iccid !== undefined && { iccid }),
+    ...(digest !== undefined && { digest }),
+    ...(textDigest !== undefined && { textDigest }),
+  });
+}

@@ -1,0 +1,80 @@
+import type { CardContent, CardSide, CardState, StoreStatus } from '../../contract/store.js';
+import type { Database, Statement } from './database.js';
+
+interface CardRow {
+  iccid: string;
+  registration: string | null;
+  registration_at: number | null;
+  person: string | null;
+  card: string | null;
+  card_at: number | null;
+}
+
+/** The state by card: what was registered for it, and what the operator knows of it, each as it came last. */
+export class Cards {
+  readonly #get: Statement<CardRow>;
+  readonly #put: Record<CardSide, Statement>;
+  readonly #ofPerson: Statement<number>;
+  readonly #counts: Statement<{ total: number; noCard: number; noRegistration: number }>;
+
+  constructor(database: Database) {
+    this.#get = database.prepare('SELECT * FROM cards WHERE iccid = ?');
+    this.#put = {
+      registration: database.prepare(
+        `INSERT INTO cards (iccid, registration, registration_at, person) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET registration = excluded.registration, registration_at = excluded.registration_at, person = excluded.person`,
+      ),
+      card: database.prepare(
+        `INSERT INTO cards (iccid, card, card_at) VALUES (?, ?, ?)
+         ON CONFLICT DO UPDATE SET card = excluded.card, card_at = excluded.card_at`,
+      ),
+    };
+    this.#ofPerson = database
+      .prepare<unknown[], number>('SELECT count(*) FROM cards WHERE person = ? AND iccid <> ?')
+      .pluck();
+    this.#counts = database.prepare(
+      `SELECT (SELECT count(*) FROM cards) AS total,
+              (SELECT count(*) FROM cards INDEXED BY cards_waiting_for_card WHERE card IS NULL) AS noCard,
+              (SELECT count(*) FROM cards INDEXED BY cards_waiting_for_registration WHERE registration IS NULL) AS noRegistration`,
+    );
+  }
+
+  get(iccid: string): CardState | undefined {
+    const row = this.#get.get(iccid);
+    if (!row) return undefined;
+    const registration = side(row.registration, row.registration_at);
+    const card = side(row.card, row.card_at);
+    return {
+      iccid,
+      ...(registration && {
+        registration: row.person === null ? registration : { ...registration, person: row.person },
+      }),
+      ...(card && { card }),
+    };
+  }
+
+  putSide(iccid: string, which: CardSide, { fields, tags, person, earlier }: CardContent, at: number): void {
+    const content = JSON.stringify({ fields, tags, earlier });
+    if (which === 'registration') this.#put.registration.run(iccid, content, at, person);
+    else this.#put.card.run(iccid, content, at);
+  }
+
+  /** Cards that this person holds, this one not counted. */
+  ofPerson(person: string, exceptIccid: string): number {
+    return this.#ofPerson.get(person, exceptIccid) ?? 0;
+  }
+
+  counts(): StoreStatus['cards'] {
+    const { total, noCard, noRegistration } = this.#counts.get() ?? { total: 0, noCard: 0, noRegistration: 0 };
+    return {
+      complete: total - noCard - noRegistration,
+      waitingForCard: noCard,
+      waitingForRegistration: noRegistration,
+    };
+  }
+}
+
+function side(text: string | null, updatedAt: number | null): (CardContent & { updatedAt: number }) | undefined {
+  if (text === null) return undefined;
+  return { ...(JSON.parse(text) as CardContent), updatedAt: updatedAt ?? 0 };
+}

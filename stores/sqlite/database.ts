@@ -1,0 +1,83 @@
+import { chmod, mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type BetterSqlite3 from 'better-sqlite3';
+import { IovError } from '../../contract/error.js';
+
+export type Database = BetterSqlite3.Database;
+export type Statement<Row = unknown> = BetterSqlite3.Statement<unknown[], Row>;
+
+/** How long a writer waits for another process that holds the lock. */
+const BUSY_TIMEOUT_MS = 5_000;
+/** Pages kept in memory: index pages in the main, since records are written once and read in order. */
+const CACHE_KIB = 65_536;
+/** The write-ahead log is folded into the file every so many pages (16 MB), and cut back to this size afterwards. */
+const CHECKPOINT_PAGES = 4_000;
+const LOG_BYTES_MAX = 64 * 1024 * 1024;
+
+/**
+ * Opens a SQLite file for one writer and many readers in other processes. A commit is on the disk when it returns: the
+ * write-ahead log with `synchronous = FULL` is flushed each time. The file holds personal data, so it is its owner's alone;
+ * SQLite gives the files beside it the same mode.
+ * @throws IovError STORE_FAILED
+ */
+export async function openDatabase(path: string, readOnly: boolean): Promise<Database> {
+  const { default: Sqlite } = await import('better-sqlite3').catch((cause: unknown) => {
+    throw new IovError('COMPONENT_UNAVAILABLE', 'the archive needs the native module better-sqlite3', { cause });
+  });
+  try {
+    if (!readOnly) await createPrivate(path);
+    const database = new Sqlite(path, { readonly: readOnly, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+    database.pragma('foreign_keys = ON');
+    database.pragma(`cache_size = -${CACHE_KIB}`);
+    if (readOnly) return database;
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = FULL');
+    database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    database.pragma(`journal_size_limit = ${LOG_BYTES_MAX}`);
+    return database;
+  } catch (thrown) {
+    throw storeFailed(thrown, `opening ${path}`);
+  }
+}
+
+async function createPrivate(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const file = await open(path, 'a', 0o600);
+  await file.close();
+  await chmod(path, 0o600); // a file that was there may have been open to others
+}
+
+/** What SQLite's result codes mean for the person who runs the archive. */
+const meanings: Record<string, string> = {
+  FULL: 'the disk is full',
+  BUSY: `another process has held the lock for ${BUSY_TIMEOUT_MS / 1000} s`,
+  CORRUPT: 'the file is damaged',
+  NOTADB: 'the file is not an archive',
+  CANTOPEN: 'there is no such file, or it cannot be opened',
+  READONLY: 'the file cannot be written',
+  IOERR: 'the disk failed, or is full',
+};
+
+/** A throw from SQLite as STORE_FAILED that says what to mend; an IovError passes as it is. */
+export function storeFailed(thrown: unknown, doing: string): IovError {
+  if (thrown instanceof IovError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const family = sqliteCode(thrown)?.split('_')[1] ?? '';
+  const meaning = meanings[family];
+  return new IovError('STORE_FAILED', `${doing}: ${meaning ? `${meaning} (${message})` : message}`, { cause: thrown });
+}
+
+/** What SQLite throws while this is done becomes STORE_FAILED. */
+export function guarded<Result>(doing: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (thrown) {
+    throw sqliteCode(thrown) ? storeFailed(thrown, doing) : thrown;
+  }
+}
+
+/** `SQLITE_FULL`, `SQLITE_CONSTRAINT_UNIQUE`, …; undefined where the throw is not from SQLite. */
+export function sqliteCode(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error) || !('code' in thrown)) return undefined;
+  return typeof thrown.code === 'string' && thrown.code.startsWith('SQLITE_') ? thrown.code : undefined;
+}

@@ -1,0 +1,82 @@
+import { IovError } from '../../contract/error.js';
+import type { Effect } from '../../contract/store.js';
+import type { Transactions } from './transactions.js';
+
+interface Waiting {
+  effects: readonly Effect[];
+  resolve(): void;
+  reject(error: IovError): void;
+}
+
+export interface GroupBounds {
+  /** Callers that share a transaction, and with it one flush to the disk. */
+  commitsPerTransactionMax: number;
+  /** Callers that may wait; more are refused with OVERLOADED. */
+  queueMax: number;
+}
+
+/**
+ * Group commit: a flush to the disk costs the same for one caller as for hundreds. Callers queue while the event loop turns,
+ * then one transaction takes them in order. It runs in this thread; while it waits for the disk, new callers gather in the
+ * sockets and make the next group larger, so that the groups fit the load by themselves.
+ */
+export class GroupCommit {
+  readonly #transactions: Transactions;
+  readonly #bounds: GroupBounds;
+  #queue: Waiting[] = [];
+  #turn: NodeJS.Immediate | undefined;
+  #closed = false;
+
+  constructor(transactions: Transactions, bounds: GroupBounds) {
+    this.#transactions = transactions;
+    this.#bounds = bounds;
+  }
+
+  /** Resolves when the effects are on the disk; rejects, with nothing done, where one of them throws or the disk fails. */
+  commit(effects: readonly Effect[]): Promise<void> {
+    if (this.#closed) return Promise.reject(new IovError('STOPPED', 'the archive is closed'));
+    if (this.#queue.length >= this.#bounds.queueMax) {
+      return Promise.reject(
+        new IovError('OVERLOADED', `more than ${this.#bounds.queueMax} commits wait for the archive`),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ effects, resolve, reject });
+      this.#turn ??= setImmediate(() => this.#next());
+    });
+  }
+
+  /** Takes what still waits, then nothing more. */
+  close(): void {
+    this.#closed = true;
+    if (this.#turn) clearImmediate(this.#turn);
+    this.#turn = undefined;
+    while (this.#queue.length > 0) this.#takeGroup();
+  }
+
+  #next(): void {
+    this.#turn = undefined;
+    this.#takeGroup();
+    // sockets and timers have their turn between two groups
+    if (this.#queue.length > 0) this.#turn ??= setImmediate(() => this.#next());
+  }
+
+  #takeGroup(): void {
+    const group = this.#queue.splice(0, this.#bounds.commitsPerTransactionMax);
+    const failures: (IovError | undefined)[] = [];
+    try {
+      this.#transactions.run('committing to the archive', () => {
+        for (const { effects } of group) failures.push(this.#transactions.runApart(effects));
+      });
+    } catch (thrown) {
+      const error = IovError.from(thrown);
+      for (const { reject } of group) reject(error);
+      return;
+    }
+    group.forEach(({ resolve, reject }, index) => {
+      const failure = failures[index];
+      if (failure) reject(failure);
+      else resolve();
+    });
+  }
+}

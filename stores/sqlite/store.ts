@@ -1,0 +1,217 @@
+import type { Clock, Log } from '../../contract/context.js';
+import type { WindowKey } from '../../contract/item.js';
+import type {
+  DeadLetter,
+  DeadLetterFilter,
+  Effect,
+  FileRow,
+  Position,
+  Store,
+  StoreStatus,
+  Stretch,
+  TraceStep,
+  Transaction,
+  WindowRow,
+} from '../../contract/store.js';
+import { Archive } from './archive.js';
+import { Cards } from './cards.js';
+import { type Database, openDatabase, storeFailed } from './database.js';
+import { DeadLetters } from './deadLetters.js';
+import { Files } from './files.js';
+import { type GroupBounds, GroupCommit } from './groupCommit.js';
+import { Requests } from './requests.js';
+import { migrate } from './schema.js';
+import { Trace } from './trace.js';
+import { Transactions } from './transactions.js';
+import { Windows } from './windows.js';
+
+export interface SqliteStoreOptions {
+  path: string;
+  clock: Clock;
+  log: Log;
+  /** For status, trace and dead letters while another process writes. */
+  readOnly?: boolean;
+  bounds?: Partial<GroupBounds>;
+}
+
+const defaultBounds: GroupBounds = { commitsPerTransactionMax: 500, queueMax: 100_000 };
+
+/**
+ * Archive, state by card, requests, ledger and dead letters in one SQLite file, so that one transaction covers them all.
+ * @throws IovError STORE_FAILED; COMPONENT_UNAVAILABLE without the native module
+ */
+export async function openSqliteStore({
+  path,
+  clock,
+  log,
+  readOnly = false,
+  bounds,
+}: SqliteStoreOptions): Promise<Store> {
+  const database = await openDatabase(path, readOnly);
+  try {
+    migrate(database, path, readOnly);
+    return new SqliteStore(database, { clock, log, readOnly, bounds: { ...defaultBounds, ...bounds } });
+  } catch (thrown) {
+    database.close();
+    throw storeFailed(thrown, `opening ${path}`);
+  }
+}
+
+class SqliteStore implements Store {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #archive: Archive;
+  readonly #windows: Windows;
+  readonly #files: Files;
+  readonly #cards: Cards;
+  readonly #deadLetters: DeadLetters;
+  readonly #trace: Trace;
+  readonly #transactions: Transactions;
+  readonly #group: GroupCommit;
+
+  constructor(database: Database, given: { clock: Clock; log: Log; readOnly: boolean; bounds: GroupBounds }) {
+    this.#database = database;
+    this.#clock = given.clock;
+    this.#log = given.log;
+    this.#archive = new Archive(database);
+    this.#windows = new Windows(database, this.#archive);
+    this.#files = new Files(database);
+    this.#cards = new Cards(database);
+    this.#deadLetters = new DeadLetters(database);
+    this.#trace = new Trace(database, {
+      cards: this.#cards,
+      windows: this.#windows,
+      files: this.#files,
+      deadLetters: this.#deadLetters,
+    });
+    const requests = new Requests(database);
+    this.#transactions = new Transactions(database, given.clock, given.readOnly, (acceptedAt) =>
+      this.#transaction(requests, acceptedAt),
+    );
+    this.#group = new GroupCommit(this.#transactions, given.bounds);
+  }
+
+  commit(effects: readonly Effect[]): Promise<void> {
+    return this.#group.commit(effects);
+  }
+
+  transact<Result>(work: (transaction: Transaction) => Result): Result {
+    return this.#transactions.run('a transaction in the archive', work);
+  }
+
+  codes(kind: 'KH' | 'CL', cutoffMs: number): string[] {
+    return this.#run('reading the codes', () => this.#archive.codes(kind, cutoffMs));
+  }
+
+  openWindow(key: WindowKey, cutoffMs: number, pipeline: string): WindowRow {
+    return this.#run('opening a window', () => this.#windows.open(key, cutoffMs, pipeline, this.#clock.now()));
+  }
+
+  openDirectWindow(key: WindowKey, pipeline: string): WindowRow {
+    return this.#run('opening a window', () => this.#windows.openDirect(key, pipeline, this.#clock.now()));
+  }
+
+  openWindows(pipeline: string): WindowRow[] {
+    return this.#run('reading windows', () => this.#windows.openOf(pipeline));
+  }
+
+  setWindowOptions(id: number, options: string): void {
+    this.#run('noting how a window is cut', () => this.#windows.setOptions(id, options));
+  }
+
+  windowDelivered(id: number): void {
+    this.#run('noting a window as delivered', () => this.#windows.delivered(id, this.#clock.now()));
+  }
+
+  reopenWindow(id: number): void {
+    this.#run('opening a window again', () => {
+      this.#windows.reopen(id);
+      this.#files.reopen(id);
+    });
+  }
+
+  stretches(window: WindowRow, recordsMax: number): Iterable<Stretch> {
+    return this.#archive.stretches(window, recordsMax);
+  }
+
+  records(window: WindowRow, fromPosition: number, toPosition: number): Iterable<Uint8Array> {
+    return this.#archive.records(window, fromPosition, toPosition);
+  }
+
+  file(baseName: string): FileRow | undefined {
+    return this.#run('reading a file of the ledger', () => this.#files.get(baseName));
+  }
+
+  planFile({ windowId, plan, fromPosition, toPosition }: Parameters<Store['planFile']>[0]): FileRow {
+    const now = this.#clock.now();
+    return this.#run('planning a file', () => this.#files.plan(windowId, plan, fromPosition, toPosition, now));
+  }
+
+  filePacked(baseName: string, packed: { packedName: string; path: string; bytes: number; sm3: string }): void {
+    const before = this.#run('noting a packed file', () => this.#files.packed(baseName, packed, this.#clock.now()));
+    if (before === undefined || before === packed.sm3) return;
+    this.#log.warn({ file: baseName, before, now: packed.sm3 }, 'a file was packed again to other bytes');
+  }
+
+  fileUploading(baseName: string): void {
+    this.#run('noting an upload', () => this.#files.uploading(baseName));
+  }
+
+  fileDelivered(baseName: string, remotePath: string): void {
+    this.#run('noting a delivery', () => this.#files.delivered(baseName, remotePath, this.#clock.now()));
+  }
+
+  position(pipeline: string, source: string): Position | undefined {
+    return this.#run('reading a position', () => this.#windows.position(pipeline, source));
+  }
+
+  status(): StoreStatus {
+    return this.#run('reading the status', () => ({
+      records: this.#archive.totals(),
+      cards: this.#cards.counts(),
+      windows: this.#windows.shown(),
+      deadLetters: this.#deadLetters.waiting(),
+    }));
+  }
+
+  trace(key: string): TraceStep[] {
+    return this.#run('tracing', () => this.#trace.of(key));
+  }
+
+  deadLetters(filter?: DeadLetterFilter): DeadLetter[] {
+    return this.#run('reading dead letters', () => this.#deadLetters.list(filter));
+  }
+
+  deadLetter(id: number): DeadLetter | undefined {
+    return this.#run('reading a dead letter', () => this.#deadLetters.get(id));
+  }
+
+  deadLetterRetried(id: number): void {
+    this.#run('noting a dead letter as sent again', () => this.#deadLetters.retried(id));
+  }
+
+  async close(): Promise<void> {
+    if (!this.#database.open) return;
+    this.#group.close();
+    this.#database.close();
+  }
+
+  /** The ledger's own work: one transaction each, on the disk when it returns, refusals of SQLite told as ours. */
+  #run<Result>(doing: string, work: () => Result): Result {
+    return this.#transactions.run(doing, work);
+  }
+
+  #transaction(requests: Requests, acceptedAt: () => number): Transaction {
+    return {
+      request: (platformId, requestId) => requests.get(platformId, requestId),
+      rememberRequest: (request) => requests.remember(request, acceptedAt()),
+      append: (record) => this.#archive.append(record, acceptedAt()),
+      card: (iccid) => this.#cards.get(iccid),
+      putCardSide: (iccid, side, content) => this.#cards.putSide(iccid, side, content, acceptedAt()),
+      cardsOf: (person, exceptIccid) => this.#cards.ofPerson(person, exceptIccid),
+      addDeadLetter: (letter) => this.#deadLetters.add(letter, acceptedAt()),
+      setPosition: (pipeline, source, position) => this.#windows.setPosition(pipeline, source, position),
+    };
+  }
+}

@@ -1,0 +1,122 @@
+import type { TraceStep, WindowRow } from '../../contract/store.js';
+import type { Cards } from './cards.js';
+import type { Database, Statement } from './database.js';
+import type { DeadLetters } from './deadLetters.js';
+import type { Files, TimedFile } from './files.js';
+import { type StoredWindow, type Windows, windowRow } from './windows.js';
+
+/** A card or a request that came again and again is shown by its first steps. */
+const ROWS_MAX = 100;
+
+const order: readonly TraceStep['step'][] = [
+  'accepted',
+  'waiting',
+  'archived',
+  'window',
+  'file',
+  'packed',
+  'delivered',
+  'dead',
+];
+
+type RequestRow = {
+  request_id: string;
+  platform_id: string;
+  kind: string;
+  code: string;
+  iccid: string | null;
+  accepted_at: number;
+};
+type RecordRow = { seq: number; kind: string; code: string; size: number; iccid: string | null; accepted_at: number };
+
+interface Parts {
+  cards: Cards;
+  windows: Windows;
+  files: Files;
+  deadLetters: DeadLetters;
+}
+
+/** The life of a RequestID, a card or a file as far as archive and ledger know it. Texts name no card and no person. */
+export class Trace {
+  readonly #parts: Parts;
+  readonly #requests: Statement<RequestRow>;
+  readonly #records: Statement<RecordRow>;
+  readonly #window: Statement<StoredWindow>;
+
+  constructor(database: Database, parts: Parts) {
+    this.#parts = parts;
+    const by = (columns: string, table: string, key: string) =>
+      `SELECT ${columns} FROM ${table} WHERE request_id = ?1 UNION SELECT ${columns} FROM ${table} WHERE iccid = ?1 ORDER BY ${key} LIMIT ${ROWS_MAX}`;
+    this.#requests = database.prepare(
+      by('request_id, platform_id, kind, code, iccid, accepted_at', 'requests', 'accepted_at'),
+    );
+    this.#records = database.prepare(by('seq, kind, code, size, iccid, accepted_at', 'records', 'seq'));
+    this.#window = database.prepare('SELECT * FROM windows WHERE id = ?');
+  }
+
+  /** Steps in order of time; empty where nobody knows the key. */
+  of(key: string): TraceStep[] {
+    const requests = this.#requests.all(key);
+    const records = this.#records.all(key);
+    const cards = new Set([...requests, ...records].map((row) => row.iccid));
+    if (this.#parts.cards.get(key)) cards.add(key);
+    const steps = [
+      ...requests.map(accepted),
+      ...[...cards].flatMap((iccid) => (iccid === null ? [] : this.#waiting(iccid))),
+      ...records.flatMap((record) => this.#recordSteps(record)),
+      ...this.#fileStepsOf(key),
+      ...this.#parts.deadLetters.about(key).map((letter) => ({
+        at: letter.at,
+        step: 'dead' as const,
+        text: `dead letter ${letter.id} of ${letter.pipeline} (${letter.state}): ${letter.code} ${letter.reason}`,
+      })),
+    ];
+    return steps.sort((one, other) => one.at - other.at || order.indexOf(one.step) - order.indexOf(other.step));
+  }
+
+  #waiting(iccid: string): TraceStep[] {
+    const state = this.#parts.cards.get(iccid);
+    if (!state || (state.registration && state.card)) return [];
+    const side = state.registration ?? state.card;
+    const text = state.registration ? "waits for the operator's card data" : 'card data waits for a registration';
+    return [{ at: side?.updatedAt ?? 0, step: 'waiting', text }];
+  }
+
+  #recordSteps({ seq, kind, code, size, accepted_at }: RecordRow): TraceStep[] {
+    const windows = this.#parts.windows.holding(kind, code, seq);
+    return [
+      { at: accepted_at, step: 'archived', text: `${kind} ${code}, position ${seq}, ${size} bytes` },
+      ...windows.flatMap((window) => {
+        const file = this.#parts.files.holding(window.id, seq);
+        return [windowStep(window), ...(file ? fileSteps(file) : [])];
+      }),
+    ];
+  }
+
+  /** For a file's name, as it stands in the ledger or at the receiver (`.bin`, `.zip.tmp`). */
+  #fileStepsOf(name: string): TraceStep[] {
+    const file = this.#parts.files.get(name.replace(/(\.(txt|zip|bin))?(\.tmp)?$/, ''));
+    const window = file && this.#window.get(file.windowId);
+    return file && window ? [windowStep(windowRow(window)), ...fileSteps(file)] : [];
+  }
+}
+
+function accepted({ request_id, platform_id, kind, code, accepted_at }: RequestRow): TraceStep {
+  return { at: accepted_at, step: 'accepted', text: `request ${request_id} from ${platform_id} (${kind} ${code})` };
+}
+
+function windowStep({ kind, code, cutoff, type, pipeline, plannedAt, state }: WindowRow): TraceStep {
+  return { at: plannedAt, step: 'window', text: `${kind}_${code}_${cutoff}_${type} of ${pipeline}, ${state}` };
+}
+
+function fileSteps(file: TimedFile): TraceStep[] {
+  const { name, plan, packedName = name, bytes, sm3, remotePath } = file;
+  const steps: TraceStep[] = [
+    { at: file.plannedAt, step: 'file', text: `${name}: ${plan.records} records, ${plan.textBytes} bytes of text` },
+  ];
+  if (file.packedAt !== undefined) {
+    steps.push({ at: file.packedAt, step: 'packed', text: `${packedName}: ${bytes} bytes, SM3 ${sm3}` });
+  }
+  if (file.deliveredAt !== undefined) steps.push({ at: file.deliveredAt, step: 'delivered', text: `${remotePath}` });
+  return steps;
+}

@@ -1,0 +1,79 @@
+import type { Clock } from '../../contract/context.js';
+import { IovError } from '../../contract/error.js';
+import type { Effect, Transaction } from '../../contract/store.js';
+import { type Database, type Statement, sqliteCode, storeFailed } from './database.js';
+
+/** Makes the transaction that effects see, with the time that holds for all they write. */
+export type TransactionMaker = (acceptedAt: () => number) => Transaction;
+
+/** Every write goes through here: one transaction at a time, each effect list undone alone where it throws. */
+export class Transactions {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #transaction: Transaction;
+  readonly #time: Statement<number>;
+  readonly #begin: Statement;
+  readonly #statements: Record<'commit' | 'rollback' | 'save' | 'release' | 'undo', Statement>;
+  #acceptedAt: number | undefined;
+
+  constructor(database: Database, clock: Clock, readOnly: boolean, make: TransactionMaker) {
+    this.#database = database;
+    this.#clock = clock;
+    this.#transaction = make(() => this.#timeOfThis());
+    const last = 'coalesce((SELECT accepted_at FROM records ORDER BY seq DESC LIMIT 1), 0)';
+    this.#time = database.prepare<unknown[], number>(`SELECT max(closed_until, ${last}) FROM closing`).pluck();
+    // a writer takes the lock at once, so that what it reads still holds when it writes
+    this.#begin = database.prepare(readOnly ? 'BEGIN' : 'BEGIN IMMEDIATE');
+    this.#statements = {
+      commit: database.prepare('COMMIT'),
+      rollback: database.prepare('ROLLBACK'),
+      save: database.prepare('SAVEPOINT one'),
+      release: database.prepare('RELEASE one'),
+      undo: database.prepare('ROLLBACK TO one'),
+    };
+  }
+
+  /** Runs the work in a transaction; durable when it returns, undone where it throws. */
+  run<Result>(doing: string, work: (transaction: Transaction) => Result): Result {
+    if (this.#database.inTransaction) throw new IovError('INTERNAL', `${doing}: inside another transaction`);
+    this.#acceptedAt = undefined;
+    try {
+      this.#begin.run();
+      const result = work(this.#transaction);
+      this.#statements.commit.run();
+      return result;
+    } catch (thrown) {
+      // SQLite itself has rolled back after some failures, a full disk among them
+      if (this.#database.inTransaction) this.#statements.rollback.run();
+      throw sqliteCode(thrown) ? storeFailed(thrown, doing) : thrown;
+    }
+  }
+
+  /**
+   * Runs effects inside the current transaction. What they throw undoes them alone, and is what comes back.
+   * @throws what SQLite threw where the whole transaction is lost
+   */
+  runApart(effects: readonly Effect[]): IovError | undefined {
+    this.#statements.save.run();
+    try {
+      for (const effect of effects) effect(this.#transaction);
+      this.#statements.release.run();
+      return undefined;
+    } catch (thrown) {
+      const code = sqliteCode(thrown);
+      if (!this.#database.inTransaction || (code && !code.startsWith('SQLITE_CONSTRAINT'))) throw thrown;
+      this.#statements.undo.run();
+      this.#statements.release.run();
+      return IovError.from(thrown, 'an effect');
+    }
+  }
+
+  /**
+   * When what is written here counts as accepted: never before what was accepted earlier, nor inside a window that has been
+   * planned, whatever the machine's clock says. One time for the whole transaction.
+   */
+  #timeOfThis(): number {
+    this.#acceptedAt ??= Math.max(this.#clock.now(), this.#time.get() ?? 0);
+    return this.#acceptedAt;
+  }
+}

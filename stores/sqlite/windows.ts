@@ -1,0 +1,176 @@
+import { IovError } from '../../contract/error.js';
+import type { WindowKey } from '../../contract/item.js';
+import type { Position, StoreStatus, WindowRow } from '../../contract/store.js';
+import type { Archive } from './archive.js';
+import type { Database, Statement } from './database.js';
+
+export interface StoredWindow {
+  id: number;
+  kind: 'KH' | 'CL';
+  code: string;
+  cutoff: string;
+  type: 'P' | 'F';
+  direct: number;
+  from_position: number;
+  to_position: number;
+  records: number;
+  pipeline: string;
+  state: WindowRow['state'];
+  planned_at: number;
+  delivered_at: number | null;
+  options: string;
+}
+
+/** Of the windows that are delivered, so many are shown to people; open ones are shown all. */
+const DELIVERED_SHOWN = 200;
+
+/** Windows: what each export covers, decided once. And how far other sources have come. */
+export class Windows {
+  readonly #archive: Archive;
+  readonly #byKey: Statement<StoredWindow>;
+  readonly #latest: Statement<StoredWindow>;
+  readonly #insert: Statement<StoredWindow>;
+  readonly #close: Statement;
+  readonly #open: Statement<StoredWindow>;
+  readonly #setOptions: Statement;
+  readonly #delivered: Statement;
+  readonly #reopen: Statement;
+  readonly #shown: Statement<StoredWindow & { files: number; files_delivered: number; direct_records: number }>;
+  readonly #holding: Statement<StoredWindow>;
+  readonly #getPosition: Statement<Position>;
+  readonly #setPosition: Statement;
+
+  constructor(database: Database, archive: Archive) {
+    this.#archive = archive;
+    this.#byKey = database.prepare('SELECT * FROM windows WHERE kind = ? AND code = ? AND type = ? AND cutoff = ?');
+    this.#latest = database.prepare(
+      `SELECT * FROM windows WHERE kind = ? AND code = ? AND type = 'P' AND direct = 0 ORDER BY cutoff DESC LIMIT 1`,
+    );
+    this.#insert = database.prepare(
+      `INSERT INTO windows (kind, code, cutoff, type, direct, from_position, to_position, records, pipeline, state, planned_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?) RETURNING *`,
+    );
+    this.#close = database.prepare('UPDATE closing SET closed_until = max(closed_until, ?)');
+    this.#open = database.prepare(`SELECT * FROM windows WHERE pipeline = ? AND state = 'open' ORDER BY id`);
+    this.#setOptions = database.prepare(`UPDATE windows SET options = ? WHERE id = ? AND options = ''`);
+    this.#delivered = database.prepare(`UPDATE windows SET state = 'delivered', delivered_at = ? WHERE id = ?`);
+    this.#reopen = database.prepare(`UPDATE windows SET state = 'open', delivered_at = NULL WHERE id = ?`);
+    this.#shown = database.prepare(
+      `SELECT w.*, count(f.base_name) AS files, coalesce(sum(f.state = 'delivered'), 0) AS files_delivered,
+              coalesce(sum(json_extract(f.plan, '$.records')), 0) AS direct_records
+       FROM windows w LEFT JOIN files f ON f.window_id = w.id
+       WHERE w.state = 'open' OR w.id IN (SELECT id FROM windows WHERE state = 'delivered' ORDER BY id DESC LIMIT ${DELIVERED_SHOWN})
+       GROUP BY w.id ORDER BY w.id`,
+    );
+    this.#holding = database.prepare(
+      `SELECT * FROM windows WHERE kind = ?1 AND code = ?2 AND direct = 0 AND from_position < ?3 AND to_position >= ?3
+       ORDER BY id LIMIT 100`,
+    );
+    this.#getPosition = database.prepare(
+      'SELECT offset, line, fingerprint FROM positions WHERE pipeline = ? AND source = ?',
+    );
+    this.#setPosition = database.prepare(
+      `INSERT INTO positions VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+       SET offset = excluded.offset, line = excluded.line, fingerprint = excluded.fingerprint`,
+    );
+  }
+
+  /** Inside a transaction: the window as it was planned, or planned now. */
+  open(key: WindowKey, cutoffMs: number, pipeline: string, nowMs: number): WindowRow {
+    const known = this.#known(key, 0);
+    if (known) return known;
+    const { kind, code, cutoff, type } = key;
+    const name = `${kind}_${code}_${cutoff}_${type}`;
+    if (cutoffMs > nowMs) throw new IovError('WINDOW_CONFLICT', `window ${name}: its end is in the future`);
+    const before = type === 'P' ? this.#latest.get(kind, code) : undefined;
+    if (before && before.cutoff > cutoff) {
+      const why = `a later one, ${before.cutoff}, has been planned, so that its records are in there`;
+      throw new IovError('WINDOW_CONFLICT', `window ${name}: ${why}`);
+    }
+    const from = before?.to_position ?? 0;
+    const to = this.#archive.lastBefore(cutoffMs);
+    const records = this.#archive.recordsBetween(kind, code, from, to);
+    this.#close.run(cutoffMs);
+    return this.#planned(key, 0, [from, to, records], pipeline, nowMs);
+  }
+
+  /** Inside a transaction: the window of a chain that has no archive before it; it holds nothing of the archive. */
+  openDirect(key: WindowKey, pipeline: string, nowMs: number): WindowRow {
+    return this.#known(key, 1) ?? this.#planned(key, 1, [0, 0, 0], pipeline, nowMs);
+  }
+
+  openOf(pipeline: string): WindowRow[] {
+    return this.#open.all(pipeline).map(windowRow);
+  }
+
+  /** Windows of the archive that hold the record at this position. */
+  holding(kind: string, code: string, position: number): WindowRow[] {
+    return this.#holding.all(kind, code, position).map(windowRow);
+  }
+
+  setOptions(id: number, options: string): void {
+    this.#setOptions.run(options, id);
+  }
+
+  delivered(id: number, nowMs: number): void {
+    this.#delivered.run(nowMs, id);
+  }
+
+  reopen(id: number): void {
+    this.#reopen.run(id);
+  }
+
+  shown(): StoreStatus['windows'] {
+    return this.#shown.all().map((row) => ({
+      ...windowRow(row),
+      files: row.files,
+      filesDelivered: row.files_delivered,
+      recordsTotal: row.direct ? row.direct_records : row.records,
+    }));
+  }
+
+  position(pipeline: string, source: string): Position | undefined {
+    return this.#getPosition.get(pipeline, source);
+  }
+
+  setPosition(pipeline: string, source: string, { offset, line, fingerprint }: Position): void {
+    this.#setPosition.run(pipeline, source, offset, line, fingerprint);
+  }
+
+  #known({ kind, code, type, cutoff }: WindowKey, direct: 0 | 1): WindowRow | undefined {
+    const row = this.#byKey.get(kind, code, type, cutoff);
+    if (row && row.direct !== direct) {
+      const is = row.direct ? 'of a chain without the archive' : 'of the archive';
+      throw new IovError(
+        'WINDOW_CONFLICT',
+        `window ${kind}_${code}_${cutoff}_${type}: there is one of that name ${is} (${row.pipeline})`,
+      );
+    }
+    return row && windowRow(row);
+  }
+
+  #planned(key: WindowKey, direct: 0 | 1, range: number[], pipeline: string, nowMs: number): WindowRow {
+    const { kind, code, cutoff, type } = key;
+    const row = this.#insert.get(kind, code, cutoff, type, direct, ...range, pipeline, nowMs);
+    if (!row) throw new IovError('INTERNAL', 'a window was planned and did not come back');
+    return windowRow(row);
+  }
+}
+
+export function windowRow(row: StoredWindow): WindowRow {
+  const { id, kind, code, cutoff, type, pipeline, state, options } = row;
+  return {
+    id,
+    kind,
+    code,
+    cutoff,
+    type,
+    fromPosition: row.from_position,
+    toPosition: row.to_position,
+    pipeline,
+    state,
+    plannedAt: row.planned_at,
+    ...(row.delivered_at !== null && { deliveredAt: row.delivered_at }),
+    options,
+  };
+}

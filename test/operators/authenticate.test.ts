@@ -1,0 +1,55 @@
+import t from 'tap';
+import { signNature } from '../../notice/signature.js';
+import { spec } from '../../operators/authenticate.js';
+import { operator } from '../support/kernel.js';
+import { accountMessage, maker } from '../support/messages.js';
+
+const other = { ...maker, platformId: 'OEM-2', password: 'battery staple', codes: ['LSV1', 'LFV2'] };
+const authenticate = await operator(spec, {}, { peers: { maker, other } });
+const auth = (platformId: unknown, signature: unknown) => ({ Auth: { PlatformID: platformId, SignNature: signature } });
+
+t.test('a signed message passes as it is, and is known from here on', async (t) => {
+  const message = accountMessage('R1');
+  const { value, tags } = await authenticate(message);
+  t.equal(value, message);
+  t.same(tags, { platformId: 'OEM-1', code: 'WBA0', operType: '1', requestId: 'R1' });
+});
+
+t.test('SignNature is taken in either case of letters', async (t) => {
+  const signature = signNature('OEM-1', maker.password);
+  for (const given of [signature.toUpperCase(), signature.toLowerCase()]) {
+    await t.resolves(authenticate(accountMessage('R1', auth('OEM-1', given))));
+  }
+});
+
+t.test('a command has no Code, and is not asked for one (table 5)', async (t) => {
+  const { tags } = await authenticate(
+    accountMessage('R1', { Code: undefined, OperType: undefined, OperatorID: '9999' }),
+  );
+  t.same(tags, { platformId: 'OEM-1', requestId: 'R1' });
+});
+
+t.test('unknown platform, wrong signature and foreign Code are 401, the first two told alike', async (t) => {
+  const unauthorized = { code: 'UNAUTHORIZED', failureCause: '401' };
+  const unknown = { ...unauthorized, message: 'Auth: unknown PlatformID or wrong SignNature' };
+  await t.rejects(authenticate(accountMessage('R1', auth('OEM-9', signNature('OEM-9', '')))), unknown);
+  await t.rejects(authenticate(accountMessage('R1', auth('OEM-1', signNature('OEM-1', 'wrong')))), unknown);
+  await t.rejects(authenticate(accountMessage('R1', auth('OEM-2', signNature('OEM-1', maker.password)))), unknown);
+  await t.rejects(authenticate(accountMessage('R1', auth('__proto__', '0'.repeat(64)))), unknown);
+  await t.rejects(authenticate(accountMessage('R1', { Code: 'LSV1' })), { ...unauthorized, message: /^Code:/ });
+});
+
+t.test('a missing or ill-formed Auth is 400, each part named', async (t) => {
+  const fields = async (changes: object) => {
+    const error = await authenticate(accountMessage('R1', { ...changes })).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    t.match(error, { code: 'RECORD_INVALID', failureCause: '400' });
+    return (error as { faults: { field: string }[] }).faults.map(({ field }) => field);
+  };
+  t.same(await fields({ Auth: undefined }), ['Auth']);
+  t.same(await fields({ Auth: [] }), ['Auth']);
+  t.same(await fields(auth(1, undefined)), ['Auth.PlatformID', 'Auth.SignNature']);
+  t.same(await fields(auth('OEM-1', null)), ['Auth.SignNature']);
+});

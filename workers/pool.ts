@@ -1,0 +1,30 @@
+import { Piscina } from 'piscina';
+
+const IDLE_MS = 10_000;
+
+/** Worker threads that all run one module's default export; started when needed, ended when idle. */
+export interface Pool {
+  run<Result>(
+    task: unknown,
+    options?: { transferList?: readonly TransferableObject[]; signal?: AbortSignal },
+  ): Promise<Result>;
+  close(): Promise<void>;
+}
+
+type TransferableObject = ArrayBuffer | import('node:worker_threads').MessagePort;
+
+/** @param module the worker's file; `workerData` is what it finds as its start-up data */
+export function openPool(module: URL, threads: number, workerData?: unknown): Pool {
+  const piscina = new Piscina({
+    filename: module.href,
+    minThreads: 0,
+    maxThreads: threads,
+    idleTimeout: IDLE_MS,
+    workerData,
+  });
+  return {
+    run: (task, { transferList = [], signal } = {}) =>
+      piscina.run(task, { transferList: [...transferList], ...(signal && { signal }) }),
+    close: () => piscina.destroy(),
+  };
+}
