@@ -1,19 +1,23 @@
+import { IovError } from '../contract/error.js';
 import type { DeadLetter, Store } from '../contract/store.js';
 import { type Command, complain, EXIT, type Given, print, printJson, textOption } from './command.js';
 import { STORE_HELP, storeOptions, withStore } from './store.js';
 import { localTime, table } from './table.js';
 
 const REASON_LENGTH_MAX = 100;
+/** Letters of one listing. */
+const LISTED_MAX = 200;
 
 export const command: Command = {
-  usage: 'dead [list | show ID] [--pipeline NAME] [--file FILE | --archive PATH] [--json]',
+  usage: 'dead [list | show ID] [--pipeline NAME] [--after ID] [--file FILE | --archive PATH] [--json]',
   help: [
     'Lists what could not be handled and why, or shows one of them. Values of records are never shown.',
     '',
     '  --pipeline NAME  only those of one pipeline',
+    '  --after ID       only those after this one',
     STORE_HELP,
   ].join('\n'),
-  options: { ...storeOptions, pipeline: { type: 'string' } },
+  options: { ...storeOptions, pipeline: { type: 'string' }, after: { type: 'string' } },
   positionalsMax: 2,
   async run(given) {
     const [action = 'list', id] = given.positionals;
@@ -28,7 +32,14 @@ export const command: Command = {
 
 function list(store: Store, given: Given): number {
   const pipeline = textOption(given, 'pipeline');
-  const letters = store.deadLetters(pipeline === undefined ? {} : { pipeline });
+  const after = textOption(given, 'after') ?? '0';
+  if (!/^\d+$/.test(after))
+    throw new IovError('USAGE', `--after: expected the id of a dead letter, got ${JSON.stringify(after)}`);
+  const letters = store.deadLetters({
+    ...(pipeline !== undefined && { pipeline }),
+    afterId: Number(after),
+    limit: LISTED_MAX,
+  });
   if (given.values.json) {
     printJson(letters.map(withoutContent));
     return EXIT.done;
@@ -47,6 +58,7 @@ function list(store: Store, given: Given): number {
       ? 'no dead letters'
       : table(['id', 'when', 'state', 'pipeline', 'origin', 'code', 'reason'], rows),
   );
+  if (letters.length === LISTED_MAX) complain(`there may be more: iovpipe dead --after ${letters.at(-1)?.id}`);
   return EXIT.done;
 }
 

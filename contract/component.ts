@@ -31,6 +31,8 @@ interface Described<Options extends TObject> {
 export interface SourceSpec<Options extends TObject = TObject> extends Described<Options> {
   role: 'source';
   gives: Shape;
+  /** Where an option decides on the shape: what these options give, instead of `gives`. */
+  givesFor?(options: Static<Options>): Shape;
   /**
    * Who learns of a failed item: its caller (`peer`), nobody but the dead letters (`deadLetters`), or whoever watches the
    * run, which fails and can be resumed (`run`).

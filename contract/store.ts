@@ -5,6 +5,8 @@ export type Effect = (transaction: Transaction) => void;
 
 /** What can be asked and changed inside one transaction. All synchronous; times are set by the store. */
 export interface Transaction {
+  /** Another number for each transaction of this process, shared by the callers that are in it together. */
+  readonly id: number;
   /** The request seen before under this id, if any. */
   request(platformId: string, requestId: string): StoredRequest | undefined;
   rememberRequest(request: Omit<StoredRequest, 'acceptedAt'>): void;
@@ -17,6 +19,8 @@ export interface Transaction {
   cardsOf(person: string, exceptIccid: string): number;
   addDeadLetter(letter: NewDeadLetter): void;
   setPosition(pipeline: string, source: string, position: Position): void;
+  /** Runs an effect when all others of this caller have run; where one of them throws it does not run at all. */
+  afterwards(effect: Effect): void;
 }
 
 export type CardSide = 'registration' | 'card';

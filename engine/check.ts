@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import type { Static } from 'typebox';
 import type { ComponentSpec } from '../contract/component.js';
 import type { Fault } from '../contract/error.js';
+import type { Shape } from '../contract/item.js';
 import type { CheckedComponent, CheckedConfig, CheckedPipeline } from './config.js';
 import { ConfigSchema } from './configSchema.js';
 import { conform } from './conform.js';
@@ -74,11 +75,8 @@ class Check {
       this.#component('operator', item, [...path, 'operators', index]),
     );
     const links = [...operators, sink];
-    for (const { index, message } of misfits(
-      source?.spec,
-      links.map((link) => link?.spec),
-      componentsOf('operator'),
-    )) {
+    const specs = links.map((link) => link?.spec);
+    for (const { index, message } of misfits(giverOf(source), specs, componentsOf('operator'))) {
       const link = links[index];
       if (link) this.#faults.add(link.located.key ?? link.located.mark, link.path.slice(0, -1), message);
     }
@@ -127,6 +125,14 @@ class Check {
     const expected = `expected ${article} ${role} (${names.join(', ')})`;
     this.#faults.add(given.key ?? given.mark, path, `${expected}, got ${JSON.stringify(name)}${hint}`);
   }
+}
+
+/** What a source gives; undefined where its options decide and are wrong. */
+function giverOf(source: Step<'source'> | undefined): { name: string; gives: Shape } | undefined {
+  if (!source) return undefined;
+  const { spec, located, valid } = source;
+  if (!spec.givesFor) return spec;
+  return valid ? { name: spec.name, gives: spec.givesFor(located.value as never) } : undefined;
 }
 
 function knownIn(root: Located): Known {

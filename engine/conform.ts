@@ -104,7 +104,11 @@ function fits(schema: JsonSchema, value: unknown): boolean {
         (schema.pattern === undefined || new RegExp(schema.pattern, 'u').test(value))
       );
     case 'array':
-      return Array.isArray(value) && within(value.length, schema.minItems, schema.maxItems);
+      return (
+        Array.isArray(value) &&
+        within(value.length, schema.minItems, schema.maxItems) &&
+        (!schema.uniqueItems || new Set(value.map((entry) => JSON.stringify(entry))).size === value.length)
+      );
     case 'object':
       return isMapping(value) && within(Object.keys(value).length, schema.minProperties, schema.maxProperties);
     case 'null':

@@ -17,6 +17,7 @@ export interface JsonSchema {
   maxLength?: number;
   minItems?: number;
   maxItems?: number;
+  uniqueItems?: boolean;
   minProperties?: number;
   maxProperties?: number;
   pattern?: string;
@@ -71,7 +72,7 @@ export function expectation(schema: JsonSchema): string {
     case 'boolean':
       return 'true or false';
     case 'array':
-      return `a list of ${schema.items ? plural(schema.items) : 'values'}${count(schema.minItems, schema.maxItems, 'entry', 'entries')}`;
+      return `a list of ${schema.items ? plural(schema.items) : 'values'}${count(schema.minItems, schema.maxItems, 'entry', 'entries')}${schema.uniqueItems ? ', each once' : ''}`;
     case 'object':
       return schema.properties ? `a mapping with ${Object.keys(schema.properties).join(', ')}` : 'a mapping';
     case 'string':

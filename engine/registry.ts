@@ -20,6 +20,7 @@ import { spec as discardSink } from '../sinks/discard.js';
 import { spec as httpsSink } from '../sinks/https.js';
 import { spec as sftpSink } from '../sinks/sftp.js';
 import { spec as archiveSource } from '../sources/archive.js';
+import { spec as fileSource } from '../sources/file.js';
 import { spec as httpsSource } from '../sources/https.js';
 import { spec as sftpServerSource } from '../sources/sftpServer.js';
 
@@ -33,6 +34,7 @@ export type Role = keyof SpecOf;
 
 /** Every component, in the order in which `iovpipe list` shows them. The only list of components. */
 export const components: readonly ComponentSpec[] = [
+  fileSource,
   httpsSource,
   archiveSource,
   sftpServerSource,

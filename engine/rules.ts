@@ -50,8 +50,12 @@ function checkScheduled({ schedule, located }: Steps, source: Step<'source'>, pa
     faults.add(located.key ?? located.mark, path, wanted);
   }
   if (!schedule || source.spec.lasts === 'window') return;
-  const why = source.spec.lasts === 'finite' ? `${name} runs once to its end` : `${name} runs until it is stopped`;
-  faults.add(schedule.key ?? schedule.mark, [...path, 'schedule'], `expected no schedule, got one; ${why}`);
+  if (source.spec.lasts === 'finite' && schedule.value === 'manual') return;
+  const [expected, why] =
+    source.spec.lasts === 'finite'
+      ? ['no schedule, or manual', `${name} runs once to its end`]
+      : ['no schedule', `${name} runs until it is stopped`];
+  faults.add(schedule.key ?? schedule.mark, [...path, 'schedule'], `expected ${expected}, got one; ${why}`);
 }
 
 function checkTimes(pattern: string, at: Located, { schedule }: Steps, path: Path, faults: Faults): void {
@@ -78,6 +82,11 @@ function checkSplit(split: Step<'operator'>, source: Step<'source'>, faults: Fau
     const needs = `split needs a source that ends, as archive or file, but ${source.spec.name} runs until it is stopped`;
     faults.add(split.located.key ?? split.located.mark, split.path.slice(0, -1), needs);
   }
+  // A file's receipts settle when it is delivered, and a source that waits for them to go on would wait for ever.
+  if (source.valid && (source.located.value as { resume?: boolean }).resume === true) {
+    const expected = 'expected resume: false, since split begins anew after an interruption, got true';
+    faults.add(source.located.key ?? source.located.mark, source.path, expected);
+  }
   const name = split.located.children.get('name');
   if (!name || typeof name.value !== 'string') return;
   const problem = templateProblem(name.value, source);
@@ -91,8 +100,8 @@ function templateProblem(template: string, { spec, located, valid }: Step<'sourc
     return `expected the code written out, as KH_0002_{cutoff}_F_{seq}, since ${spec.name} does not say whose records it reads`;
   }
   const window = windowOf(template);
-  if (!window) return 'expected a name as KH_{code}_{cutoff}_P_{seq}';
-  if (spec.lasts !== 'window' || !valid) return undefined;
+  // What is no name at all split itself tells.
+  if (!window || spec.lasts !== 'window' || !valid) return undefined;
   const { kind, window: length } = located.value as { kind: string; window: string };
   if (kind !== window.kind) return `expected a name that begins with ${kind}_, the kind that ${spec.name} reads`;
   const type = length === 'day' ? 'P' : 'F';

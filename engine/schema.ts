@@ -14,7 +14,7 @@ type EditorSchema = JsonSchema & {
 
 /**
  * The JSON schema of a pipeline file for editors: every key and option with its docs, values, default and examples.
- * Checks less than `iovpipe check`, and nothing that check would let pass is refused.
+ * Checks less than `iovpipe check`, which alone knows what an included file holds.
  */
 export function editorSchema(): EditorSchema {
   const config = jsonSchema(ConfigSchema);
@@ -101,7 +101,7 @@ function forEditors(schema: JsonSchema): EditorSchema {
   }
   if (schema.anyOf) result.anyOf = schema.anyOf.map(forEditors);
   const isNarrowText = schema.type === 'string' && (schema.pattern || schema.maxLength || schema.format);
-  const isIncludable = schema.type === 'object' && schema.patternProperties;
+  const isIncludable = schema.type === 'array' || schema.patternProperties;
   if (!isNarrowText && !isIncludable) return result;
   const { description, default: usual, examples, ...kind } = result;
   return {

@@ -1,4 +1,4 @@
-import type { OperatorSpec, SinkSpec, SourceSpec } from '../contract/component.js';
+import type { OperatorSpec, SinkSpec } from '../contract/component.js';
 import type { Shape } from '../contract/item.js';
 
 /** What stands under a shape, for people. */
@@ -24,7 +24,7 @@ export interface Misfit {
  * @param links operators and sink; undefined where a component is unknown, which has been told already
  */
 export function misfits(
-  source: SourceSpec | undefined,
+  source: { name: string; gives: Shape } | undefined,
   links: readonly (OperatorSpec | SinkSpec | undefined)[],
   operators: readonly OperatorSpec[],
 ): Misfit[] {

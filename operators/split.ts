@@ -105,7 +105,8 @@ class Split implements Kernel {
 
   /** The window of a block; blocks come grouped by code, so that another one ends the window before. */
   #windowOf(block: Lines): OpenWindow {
-    const key = block.window ?? this.#window?.key ?? this.#directKey();
+    const { kind, code, cutoff, type } = block.window ?? this.#window?.key ?? this.#directKey();
+    const key = { kind, code, cutoff, type };
     if (this.#window && sameWindow(this.#window.key, key)) return this.#window;
     this.#window?.end();
     this.#window = this.#open(key);

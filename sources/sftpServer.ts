@@ -52,7 +52,8 @@ const options = Type.Object(
       { description: 'Who may send.', minItems: 1, maxItems: 1_000 },
     ),
     handled: Type.Union([Type.Literal('keep'), Type.Literal('remove')], {
-      description: 'What becomes of a file once it has arrived at the sink: it is kept and remembered, or removed.',
+      description:
+        'What becomes of a file that has arrived at the sink: it is kept and remembered, or removed. One that failed is kept.',
       default: 'keep',
     }),
     connectionsPerLogin: count('Connections of one login at a time; the next is refused (notice 7.3: 20).', 20, 1_000),
@@ -132,9 +133,15 @@ logins:
     const isHandled = (drop: Drop) => store.position(pipeline, key(drop))?.fingerprint === fingerprint(drop);
     const settle = (drop: Drop, error: IovError | undefined) => {
       if (error?.code === 'STOPPED') return; // comes again at the next start
-      if (options.handled === 'remove') return rmSync(drop.path, { force: true });
-      const position = { offset: drop.bytes, line: 0, fingerprint: fingerprint(drop) };
-      store.transact((transaction) => transaction.setPosition(pipeline, key(drop), position));
+      try {
+        // A failed file is never removed: its dead letter names it, and `dead retry` needs its bytes.
+        if (!error && options.handled === 'remove') return rmSync(drop.path, { force: true });
+        const position = { offset: drop.bytes, line: 0, fingerprint: fingerprint(drop) };
+        store.transact((transaction) => transaction.setPosition(pipeline, key(drop), position));
+      } catch (cause) {
+        const reason = (cause as Error).message;
+        log.error({ file: key(drop), reason }, 'a handled file cannot be noted; it comes again at the next start');
+      }
     };
     const digestOf = async (path: string) => {
       const digest = new Sm3();

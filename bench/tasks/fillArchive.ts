@@ -1,4 +1,4 @@
-import { systemClock } from '../../engine/clock.js';
+import { SimulatedClock, systemClock } from '../../engine/clock.js';
 import { openLog } from '../../engine/log.js';
 import { openSqliteStore } from '../../stores/sqlite/store.js';
 import { encodedRecords } from '../records.js';
@@ -7,7 +7,7 @@ const BATCH = 500;
 
 /** Fills an archive with so many bytes of records for each code. */
 export async function run({ path, codes }: { path: string; codes: Record<string, number> }): Promise<object> {
-  const store = await openSqliteStore({ path, clock: systemClock, log: openLog({ level: 'warn' }) });
+  const store = await openSqliteStore({ path, clock: new SimulatedClock(systemClock.now() - 2 * 3_600_000), log: openLog({ level: 'warn' }) });
   const records = encodedRecords();
   let index = 0;
   for (const [code, bytesWanted] of Object.entries(codes)) {

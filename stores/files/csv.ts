@@ -89,7 +89,8 @@ class Table {
   row(record: Line): Row {
     const { line, next, text } = record;
     try {
-      return { line, next, value: this.#object(this.#cells(record)) };
+      const value = this.#object(this.#cells(record));
+      return { line, next, value, raw: Buffer.from(JSON.stringify(value)) };
     } catch (thrown) {
       return { line, next, problem: IovError.from(thrown), ...(text && { raw: text }) };
     }
@@ -111,12 +112,11 @@ class Table {
     if (cells.length !== this.#columns.length) {
       throw new IovError('FILE_INVALID', `CSV: expected ${this.#columns.length} cells, got ${cells.length}`);
     }
-    const object: JsonObject = {};
-    this.#columns.forEach((name, index) => {
+    const fields = this.#columns.map((name, index): [string, string | string[]] => {
       const cell = cells[index] ?? '';
       const separator = this.#lists[name];
-      if (cell !== '') object[name] = separator === undefined ? cell : cell.split(separator);
+      return [name, separator === undefined || cell === '' ? cell : cell.split(separator)];
     });
-    return object;
+    return Object.fromEntries(fields.filter(([, cell]) => cell !== ''));
   }
 }

@@ -1,9 +1,8 @@
 import { Readable } from 'node:stream';
+import type { Token } from 'stream-json/parser.js';
 import { IovError } from '../../contract/error.js';
 import { openText } from './open.js';
 import { parsedRow, type Row, type Rows, type Start, tooLarge } from './rows.js';
-
-type Token = import('stream-json').Token;
 
 /**
  * Rows of one JSON array: its elements, numbered from 1. The tokens of an element become its text again, within the bound,

@@ -39,16 +39,10 @@ export async function* openText(path: string, offset: number): AsyncGenerator<Bu
   }
 }
 
-function unreadable(path: string, thrown: unknown): IovError {
-  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  const damaged = code.startsWith('Z_');
-  return new IovError(
-    damaged ? 'FILE_INVALID' : 'FILE_UNREADABLE',
-    `${path}: ${damaged ? 'not a whole .gz file: ' : ''}${message}`,
-    {
-      cause: thrown,
-      retryable: false,
-    },
-  );
+function unreadable(path: string, cause: unknown): IovError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (code.startsWith('Z_'))
+    return new IovError('FILE_INVALID', `${path}: not a whole .gz file: ${message}`, { cause });
+  return new IovError('FILE_UNREADABLE', `${path}: ${message}`, { cause });
 }

@@ -10,7 +10,7 @@ export interface Row {
   next: Start;
   value?: JsonObject;
   problem?: IovError;
-  /** The spoiled text, where it is small enough to be kept. */
+  /** Its text for the dead letters: the object as JSON, or what stands there instead. Absent above the bound. */
   raw?: Uint8Array;
 }
 
@@ -26,7 +26,7 @@ export type Rows = AsyncIterable<Iterable<Row>>;
 /** A row's text as the object it should be. */
 export function parsedRow(text: Uint8Array): Pick<Row, 'value' | 'problem' | 'raw'> {
   try {
-    return { value: parseStrictJson(text) };
+    return { value: parseStrictJson(text), raw: text };
   } catch (thrown) {
     return { problem: IovError.from(thrown), raw: text };
   }

@@ -22,7 +22,7 @@ import { type GroupBounds, GroupCommit } from './groupCommit.js';
 import { Requests } from './requests.js';
 import { migrate } from './schema.js';
 import { Trace } from './trace.js';
-import { Transactions } from './transactions.js';
+import { type Frame, Transactions } from './transactions.js';
 import { Windows } from './windows.js';
 
 export interface SqliteStoreOptions {
@@ -86,8 +86,8 @@ class SqliteStore implements Store {
       deadLetters: this.#deadLetters,
     });
     const requests = new Requests(database);
-    this.#transactions = new Transactions(database, given.clock, given.readOnly, (acceptedAt) =>
-      this.#transaction(requests, acceptedAt),
+    this.#transactions = new Transactions(database, given.clock, given.readOnly, (frame) =>
+      this.#transaction(requests, frame),
     );
     this.#group = new GroupCommit(this.#transactions, given.bounds);
   }
@@ -202,8 +202,11 @@ class SqliteStore implements Store {
     return this.#transactions.run(doing, work);
   }
 
-  #transaction(requests: Requests, acceptedAt: () => number): Transaction {
+  #transaction(requests: Requests, { id, acceptedAt, afterwards }: Frame): Transaction {
     return {
+      get id() {
+        return id();
+      },
       request: (platformId, requestId) => requests.get(platformId, requestId),
       rememberRequest: (request) => requests.remember(request, acceptedAt()),
       append: (record) => this.#archive.append(record, acceptedAt()),
@@ -212,6 +215,7 @@ class SqliteStore implements Store {
       cardsOf: (person, exceptIccid) => this.#cards.ofPerson(person, exceptIccid),
       addDeadLetter: (letter) => this.#deadLetters.add(letter, acceptedAt()),
       setPosition: (pipeline, source, position) => this.#windows.setPosition(pipeline, source, position),
+      afterwards,
     };
   }
 }

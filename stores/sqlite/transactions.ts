@@ -3,8 +3,12 @@ import { IovError } from '../../contract/error.js';
 import type { Effect, Transaction } from '../../contract/store.js';
 import { type Database, type Statement, sqliteCode, storeFailed } from './database.js';
 
-/** Makes the transaction that effects see, with the time that holds for all they write. */
-export type TransactionMaker = (acceptedAt: () => number) => Transaction;
+/** What a transaction is made with: the time that holds for all it writes, and a place for what is to run last. */
+export interface Frame {
+  id(): number;
+  acceptedAt(): number;
+  afterwards(effect: Effect): void;
+}
 
 /** Every write goes through here: one transaction at a time, each effect list undone alone where it throws. */
 export class Transactions {
@@ -14,12 +18,18 @@ export class Transactions {
   readonly #time: Statement<number>;
   readonly #begin: Statement;
   readonly #statements: Record<'commit' | 'rollback' | 'save' | 'release' | 'undo', Statement>;
+  #id = 0;
   #acceptedAt: number | undefined;
+  #afterwards: Effect[] = [];
 
-  constructor(database: Database, clock: Clock, readOnly: boolean, make: TransactionMaker) {
+  constructor(database: Database, clock: Clock, readOnly: boolean, make: (frame: Frame) => Transaction) {
     this.#database = database;
     this.#clock = clock;
-    this.#transaction = make(() => this.#timeOfThis());
+    this.#transaction = make({
+      id: () => this.#id,
+      acceptedAt: () => this.#timeOfThis(),
+      afterwards: (effect) => void this.#afterwards.push(effect),
+    });
     const last = 'coalesce((SELECT accepted_at FROM records ORDER BY seq DESC LIMIT 1), 0)';
     this.#time = database.prepare<unknown[], number>(`SELECT max(closed_until, ${last}) FROM closing`).pluck();
     // a writer takes the lock at once, so that what it reads still holds when it writes
@@ -37,12 +47,15 @@ export class Transactions {
   run<Result>(doing: string, work: (transaction: Transaction) => Result): Result {
     if (this.#database.inTransaction) throw new IovError('INTERNAL', `${doing}: inside another transaction`);
     this.#acceptedAt = undefined;
+    this.#id += 1;
     try {
       this.#begin.run();
       const result = work(this.#transaction);
+      this.#runLast();
       this.#statements.commit.run();
       return result;
     } catch (thrown) {
+      this.#afterwards = [];
       // SQLite itself has rolled back after some failures, a full disk among them
       if (this.#database.inTransaction) this.#statements.rollback.run();
       throw sqliteCode(thrown) ? storeFailed(thrown, doing) : thrown;
@@ -57,15 +70,23 @@ export class Transactions {
     this.#statements.save.run();
     try {
       for (const effect of effects) effect(this.#transaction);
+      this.#runLast();
       this.#statements.release.run();
       return undefined;
     } catch (thrown) {
+      this.#afterwards = [];
       const code = sqliteCode(thrown);
       if (!this.#database.inTransaction || (code && !code.startsWith('SQLITE_CONSTRAINT'))) throw thrown;
       this.#statements.undo.run();
       this.#statements.release.run();
       return IovError.from(thrown, 'an effect');
     }
+  }
+
+  #runLast(): void {
+    const effects = this.#afterwards;
+    this.#afterwards = [];
+    for (const effect of effects) effect(this.#transaction);
   }
 
   /**

@@ -23,6 +23,10 @@ const FAULTY: Faulty[] = parse(readFileSync(LIST, 'utf8'));
 
 const check = (folder: string) => iovpipe(['check'], folder);
 
+// Each case is a process of its own: a few at a time.
+t.jobs = 4;
+t.setTimeout(180_000);
+
 t.test('a sound pipeline file is checked in silence', async (t) => {
   const folder = t.testdir();
   writeSite(folder, SITE);
@@ -31,7 +35,7 @@ t.test('a sound pipeline file is checked in silence', async (t) => {
 
 t.ok(FAULTY.length >= 20, `${FAULTY.length} ways to write a pipeline file wrongly`);
 for (const { name, file = 'pipeline.yaml', from, to, expected } of FAULTY) {
-  t.test(`a helpful message for ${name}`, async (t) => {
+  t.test(`a helpful message for ${name}`, { buffered: true }, async (t) => {
     const folder = t.testdir();
     writeSite(folder, changedSite(file, from, to));
     const { code, stdout, stderr } = await check(folder);
@@ -48,7 +52,11 @@ t.test('all faults come at once, in the order of the lines', async (t) => {
   for (const { file = 'pipeline.yaml', from, to } of chosen) site = changedSite(file, from, to, site);
   writeSite(folder, site);
   const { stderr } = await check(folder);
-  for (const { expected } of chosen) t.match(stderr, expected.trim());
+  t.ok(chosen.length >= 5, `${chosen.length} slips at once`);
+  const headlines = chosen.flatMap(({ expected }) =>
+    expected.split('\n').filter((line) => line.startsWith('pipeline.yaml:')),
+  );
+  for (const headline of headlines) t.ok(stderr.includes(`${headline}\n`), headline);
   const lines = [...stderr.matchAll(/^pipeline\.yaml:(\d+):/gm)].map(([, line]) => Number(line));
   t.strictSame(
     lines,

@@ -24,6 +24,7 @@ const ENFORCED = [
   'maxLength',
   'minItems',
   'maxItems',
+  'uniqueItems',
   'minProperties',
   'maxProperties',
   'pattern',

@@ -45,7 +45,8 @@ CONFIG
   "$sshd" -f "$dir/sshd_config" -E "$dir/sshd.log"
   for _ in $(seq 100); do
     if [ -s "$dir/sshd.pid" ]; then
-      watch "$PPID" "$(cat "$dir/sshd.pid")" >/dev/null 2>&1 </dev/null &
+      # In a subshell: redirecting a function, sh keeps the caller's pipe open, and who reads it waits for ever.
+      (watch "$PPID" "$(cat "$dir/sshd.pid")") >/dev/null 2>&1 </dev/null &
       return
     fi
     sleep 0.05
