@@ -137,7 +137,7 @@ export class TextContent implements AsyncIterable<Uint8Array<ArrayBuffer>> {
 /** Copies records into chunks that can be handed to another thread. */
 class Chunks {
   #filled: Uint8Array<ArrayBuffer>[] = [];
-  #chunk = new Uint8Array(CHUNK_BYTES);
+  #chunk = newChunk();
   #at = 0;
 
   get full(): boolean {
@@ -168,7 +168,12 @@ class Chunks {
 
   #turn(): void {
     this.#filled.push(this.#chunk);
-    this.#chunk = new Uint8Array(CHUNK_BYTES);
+    this.#chunk = newChunk();
     this.#at = 0;
   }
+}
+
+/** Not zeroed: only what has been written is ever sent. Not from the pool: it changes hands whole. */
+function newChunk(): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(CHUNK_BYTES).buffer as ArrayBuffer);
 }

@@ -38,7 +38,7 @@ export class DeadLetters {
     );
     this.#list = database.prepare(
       `SELECT ${listed} FROM dead_letters
-       WHERE id > ?1 AND (?2 IS NULL OR pipeline = ?2) AND (?3 IS NULL OR state = ?3) ORDER BY id LIMIT ?4`,
+       WHERE id > @afterId AND pipeline = coalesce(@pipeline, pipeline) AND state = coalesce(@state, state) ORDER BY id LIMIT @limit`,
     );
     this.#get = database.prepare(`SELECT ${listed}, raw FROM dead_letters WHERE id = ?`);
     this.#retried = database.prepare(`UPDATE dead_letters SET state = 'retried' WHERE id = ?`);
@@ -46,8 +46,8 @@ export class DeadLetters {
       .prepare<unknown[], number>(`SELECT count(*) FROM dead_letters WHERE state = 'waiting'`)
       .pluck();
     this.#about = database.prepare(
-      `SELECT ${listed} FROM dead_letters WHERE request_id = ?1
-       UNION SELECT ${listed} FROM dead_letters WHERE iccid = ?1 ORDER BY id LIMIT 100`,
+      `SELECT ${listed} FROM dead_letters WHERE request_id = @key
+       UNION SELECT ${listed} FROM dead_letters WHERE iccid = @key ORDER BY id LIMIT 100`,
     );
   }
 
@@ -60,7 +60,7 @@ export class DeadLetters {
 
   /** Oldest first, without the items themselves; at most `limit`, and those after `afterId` next. */
   list({ pipeline, state, afterId = 0, limit = LETTERS_LISTED_DEFAULT }: DeadLetterFilter = {}): DeadLetter[] {
-    return this.#list.all(afterId, pipeline, state, Math.min(limit, LETTERS_LISTED_MAX)).map(deadLetter);
+    return this.#list.all({ afterId, pipeline, state, limit: Math.min(limit, LETTERS_LISTED_MAX) }).map(deadLetter);
   }
 
   get(id: number): DeadLetter | undefined {
@@ -78,7 +78,7 @@ export class DeadLetters {
 
   /** Letters of a RequestID or a card. */
   about(key: string): DeadLetter[] {
-    return this.#about.all(key).map(deadLetter);
+    return this.#about.all({ key }).map(deadLetter);
   }
 }
 

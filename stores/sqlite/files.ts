@@ -36,7 +36,7 @@ export class Files {
   constructor(database: Database) {
     this.#get = database.prepare('SELECT * FROM files WHERE base_name = ?');
     this.#holding = database.prepare(
-      'SELECT * FROM files WHERE window_id = ?1 AND from_position <= ?2 AND to_position >= ?2 ORDER BY from_position DESC LIMIT 1',
+      'SELECT * FROM files WHERE window_id = @windowId AND from_position <= @position AND to_position >= @position ORDER BY from_position DESC LIMIT 1',
     );
     this.#plan = database.prepare(
       `INSERT INTO files (base_name, window_id, plan, from_position, to_position, state, planned_at)
@@ -62,7 +62,7 @@ export class Files {
 
   /** The file of a window that holds the record at this position. */
   holding(windowId: number, position: number): TimedFile | undefined {
-    const row = this.#holding.get(windowId, position);
+    const row = this.#holding.get({ windowId, position });
     return row && fileRow(row);
   }
 

@@ -46,7 +46,7 @@ export class Trace {
   constructor(database: Database, parts: Parts) {
     this.#parts = parts;
     const by = (columns: string, table: string, key: string) =>
-      `SELECT ${columns} FROM ${table} WHERE request_id = ?1 UNION SELECT ${columns} FROM ${table} WHERE iccid = ?1 ORDER BY ${key} LIMIT ${ROWS_MAX}`;
+      `SELECT ${columns} FROM ${table} WHERE request_id = @key UNION SELECT ${columns} FROM ${table} WHERE iccid = @key ORDER BY ${key} LIMIT ${ROWS_MAX}`;
     this.#requests = database.prepare(
       by('request_id, platform_id, kind, code, iccid, accepted_at', 'requests', 'accepted_at'),
     );
@@ -56,8 +56,8 @@ export class Trace {
 
   /** Steps in order of time; empty where nobody knows the key. */
   of(key: string): TraceStep[] {
-    const requests = this.#requests.all(key);
-    const records = this.#records.all(key);
+    const requests = this.#requests.all({ key });
+    const records = this.#records.all({ key });
     const cards = new Set([...requests, ...records].map((row) => row.iccid));
     if (this.#parts.cards.get(key)) cards.add(key);
     const steps = [

@@ -63,7 +63,7 @@ export class Windows {
        GROUP BY w.id ORDER BY w.id`,
     );
     this.#holding = database.prepare(
-      `SELECT * FROM windows WHERE kind = ?1 AND code = ?2 AND direct = 0 AND from_position < ?3 AND to_position >= ?3
+      `SELECT * FROM windows WHERE kind = @kind AND code = @code AND direct = 0 AND from_position < @position AND to_position >= @position
        ORDER BY id LIMIT 100`,
     );
     this.#getPosition = database.prepare(
@@ -105,7 +105,7 @@ export class Windows {
 
   /** Windows of the archive that hold the record at this position. */
   holding(kind: string, code: string, position: number): WindowRow[] {
-    return this.#holding.all(kind, code, position).map(windowRow);
+    return this.#holding.all({ kind, code, position }).map(windowRow);
   }
 
   setOptions(id: number, options: string): void {

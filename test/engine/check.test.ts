@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -79,4 +80,23 @@ t.test('no secret is shown, whatever is wrong around it', async (t) => {
   const { code, stderr } = await check(folder);
   t.equal(code, 1);
   t.notMatch(stderr, 'hush');
+});
+
+t.test('a check loads no native module and no package but those that read the file', async (t) => {
+  const folder = t.testdir();
+  writeSite(folder, SITE);
+  const url = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
+  // What is imported lands in this cache where it is CommonJS, as every native and every heavy package of ours is.
+  const script = `
+    import { createRequire } from 'node:module';
+    import { loadAndCheck } from ${url('../../engine/check.js')};
+    const { config, faults } = await loadAndCheck('pipeline.yaml');
+    const files = Object.keys(createRequire(import.meta.url).cache);
+    const packages = files.map((file) => /node_modules[/\\\\]((?:@[^/\\\\]+[/\\\\])?[^/\\\\]+)/.exec(file)?.[1]);
+    process.stdout.write(JSON.stringify({ sound: config !== undefined, packages: [...new Set(packages)].sort() }));
+  `;
+  const stdout = await new Promise<string>((resolve) => {
+    execFile(process.execPath, ['--input-type=module', '-e', script], { cwd: folder }, (_error, out) => resolve(out));
+  });
+  t.strictSame(JSON.parse(stdout), { sound: true, packages: ['fastest-levenshtein', 'yaml'] });
 });

@@ -174,7 +174,7 @@ t.test('after a restart, files that were complete but not handled come again, ha
     );
     for (const { receipt } of again) receipt.arrived();
     await second.stop();
-    const left = (await readdir(join(root, 'oem1'))).filter((name) => !name.endsWith('.tmp'));
+    const left = (await readdir(join(root, 'oem1'))).filter((name) => !name.endsWith('.tmp')).sort();
     t.same(
       left,
       handled === 'keep' ? files.map(({ name }) => name) : [files[1]?.name],

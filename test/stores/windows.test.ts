@@ -176,7 +176,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
       }),
     },
   ),
-  { maxLength: 60 },
+  { minLength: 10, maxLength: 60, size: 'max' },
 );
 
 interface ModelWindow {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { systemClock } from '../../engine/clock.js';
 import { openSqliteStore } from '../../stores/sqlite/store.js';
 import { keptLog } from './bareContext.js';
@@ -29,11 +30,12 @@ async function write(): Promise<void> {
         say(requestId);
       } catch (thrown) {
         say(`failed ${requestId} ${thrown instanceof Error ? thrown.message : thrown}`);
-        // what was refused was not done at all, so that it can be asked for again
-        if (process.stdin.isPaused()) await new Promise<void>((resolve) => process.stdin.once('data', () => resolve()));
+        return false;
       }
+      return true;
     });
-    await Promise.all(group);
+    const done = await Promise.all(group);
+    if (done.includes(false)) await once(process.stdin, 'data');
   }
 }
 
