@@ -9,20 +9,35 @@ const REASON_LENGTH_MAX = 100;
 const LISTED_MAX = 200;
 
 export const command: Command = {
-  usage: 'dead [list | show ID] [--pipeline NAME] [--after ID] [--file FILE | --archive PATH] [--json]',
+  usage:
+    'dead [list | show ID | retry ID… | retry --all] [--pipeline NAME] [--after ID] [--file FILE | --archive PATH] [--json]',
   help: [
     'Lists what could not be handled and why, or shows one of them. Values of records are never shown.',
+    '`retry` sends letters through their pipeline again, beside a daemon that may be running: those named, those of one',
+    'pipeline, or all that wait. What fails again stays, with its new reason; exit code 2 then.',
     '',
     '  --pipeline NAME  only those of one pipeline',
-    '  --after ID       only those after this one',
+    '  --after ID       only those after this one (list)',
+    '  --all            every letter that waits (retry)',
+    '  --log LEVEL      log lines on stderr: debug, info, warn, error or silent (silent; retry)',
     STORE_HELP,
   ].join('\n'),
-  options: { ...storeOptions, pipeline: { type: 'string' }, after: { type: 'string' } },
-  positionalsMax: 2,
+  options: {
+    ...storeOptions,
+    pipeline: { type: 'string' },
+    after: { type: 'string' },
+    all: { type: 'boolean' },
+    log: { type: 'string' },
+  },
+  positionalsMax: 1_000,
   async run(given) {
-    const [action = 'list', id] = given.positionals;
+    const [action = 'list', id, ...more] = given.positionals;
+    if (action === 'retry') {
+      const { retry } = await import('./deadRetry.js');
+      return retry(given, given.positionals.slice(1));
+    }
     if (action === 'list' && id === undefined) return withStore(given, (store) => list(store, given));
-    if (action === 'show' && id !== undefined && /^\d+$/.test(id)) {
+    if (action === 'show' && id !== undefined && /^\d+$/.test(id) && more.length === 0) {
       return withStore(given, (store) => show(store, Number(id), given));
     }
     complain(`usage: iovpipe ${command.usage}`);

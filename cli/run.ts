@@ -58,7 +58,7 @@ stop; what is under way is finished then, and a second signal does not wait. A f
 };
 
 /** Aborts at the first SIGTERM or SIGINT; the second ends the process at once. */
-function stopSignal(): AbortSignal {
+export function stopSignal(): AbortSignal {
   const controller = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {

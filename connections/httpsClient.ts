@@ -1,3 +1,4 @@
+import { createSecureContext } from 'node:tls';
 import { Agent, request } from 'undici';
 import { IovError } from '../contract/error.js';
 
@@ -36,9 +37,12 @@ export class HttpsClient {
       maxResponseSize: answerBytesMax,
       connect: {
         timeout: timeoutMs,
-        ...(ca !== undefined && { ca }),
-        ...(cert !== undefined && { cert }),
-        ...(key !== undefined && { key }),
+        // read once, not for each of many short connections
+        secureContext: createSecureContext({
+          ...(ca !== undefined && { ca }),
+          ...(cert !== undefined && { cert }),
+          ...(key !== undefined && { key }),
+        }),
       },
     });
   }

@@ -18,6 +18,7 @@ export interface Transaction {
   /** How many other cards this person holds here (notice article 11). */
   cardsOf(person: string, exceptIccid: string): number;
   addDeadLetter(letter: NewDeadLetter): void;
+  deadLetterRetried(id: number): void;
   setPosition(pipeline: string, source: string, position: Position): void;
   /** Runs an effect when all others of this caller have run; where one of them throws it does not run at all. */
   afterwards(effect: Effect): void;

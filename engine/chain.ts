@@ -2,9 +2,9 @@ import type { Kernel, Sink, Source, SourceSpec, WorkerStep } from '../contract/c
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Item, TextFile } from '../contract/item.js';
-import type { NewDeadLetter } from '../contract/store.js';
 import type { Packer } from '../workers/packer.js';
 import type { CheckedPipeline } from './config.js';
+import { letterOf } from './deadLetters.js';
 import { KernelThreads, threadData } from './kernelThreads.js';
 import { runChain, type Stage } from './stream.js';
 
@@ -36,6 +36,7 @@ export class ChainRun {
   readonly #pipeline: CheckedPipeline;
   readonly #around: Surroundings;
   readonly #source: Source;
+  readonly #failuresGoTo: SourceSpec['failuresGoTo'];
   readonly #sink: Sink;
   readonly #parts: readonly Part[];
   readonly #stages: Stage[];
@@ -58,22 +59,22 @@ export class ChainRun {
     }
     const { spec, options, place } = pipeline.source;
     const createdSource = source ?? (await spec.create(options, contextAt(place)));
-    return new ChainRun(pipeline, around, createdSource, parts, createdSink);
+    const failuresGoTo = source ? 'peer' : spec.failuresGoTo; // what stands in learns it from its receipts
+    return new ChainRun(pipeline, around, { source: createdSource, failuresGoTo, parts, sink: createdSink });
   }
 
   private constructor(
     pipeline: CheckedPipeline,
     around: Surroundings,
-    source: Source,
-    parts: readonly Part[],
-    sink: Sink,
+    made: { source: Source; failuresGoTo: SourceSpec['failuresGoTo']; parts: readonly Part[]; sink: Sink },
   ) {
     this.#pipeline = pipeline;
     this.#around = around;
-    this.#source = source;
-    this.#sink = sink;
-    this.#parts = parts;
-    this.#stages = this.#joined(parts);
+    this.#source = made.source;
+    this.#failuresGoTo = made.failuresGoTo;
+    this.#sink = made.sink;
+    this.#parts = made.parts;
+    this.#stages = this.#joined(made.parts);
   }
 
   /** Opens what the chain writes to and reads from, the sink first: nothing is taken in before there is a place for it. */
@@ -152,7 +153,7 @@ export class ChainRun {
   }
 
   async #failed(item: Item, error: IovError): Promise<void> {
-    const goTo: SourceSpec['failuresGoTo'] = this.#pipeline.source.spec.failuresGoTo;
+    const goTo = this.#failuresGoTo;
     this.#log(item, error);
     if (goTo === 'run') this.#failure ??= error;
     // What may go well later is not a dead letter: the run stops, and takes the item up again when it starts anew.
@@ -175,22 +176,7 @@ export class ChainRun {
   }
 
   async #keep(item: Item, error: IovError): Promise<void> {
-    const letter: NewDeadLetter = {
-      pipeline: this.#pipeline.name,
-      origin: item.origin,
-      code: error.code,
-      reason: reasonOf(error),
-      tags: item.tags,
-      ...(item.raw && { raw: item.raw }),
-    };
+    const letter = letterOf(this.#pipeline.name, item, error);
     await this.#around.context.store.commit([(transaction) => transaction.addDeadLetter(letter)]);
   }
-}
-
-/** What a person needs to mend it: the message, and each fault with its Chinese label. */
-function reasonOf({ message, faults }: IovError): string {
-  const told = faults.map(
-    ({ field, label, rule, value }) => `${field}（${label}）: ${rule}${value === undefined ? '' : `, got ${value}`}`,
-  );
-  return [message, ...told].join('; ');
 }

@@ -170,6 +170,7 @@ function checkedPipeline({ name, located, schedule, source, operators, sink }: S
   return {
     name,
     ...(turn && turn !== 'manual' && { schedule: turn }),
+    manual: turn === 'manual',
     threads: (located.value as { threads: number }).threads,
     source: checked(source),
     operators: operators.flatMap((operator) => (operator ? [checked(operator)] : [])),

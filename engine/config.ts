@@ -14,6 +14,8 @@ export interface CheckedPipeline {
   readonly name: string;
   /** `at` is a cron pattern in Asia/Shanghai, `finishBy` a time of that day, `HH:MM`. */
   readonly schedule?: { readonly at: string; readonly finishBy?: string };
+  /** `schedule: manual`: it runs only when asked for by name. */
+  readonly manual: boolean;
   /** Worker threads for its pure operators; 0 runs them in the main thread. */
   readonly threads: number;
   readonly source: CheckedComponent<SourceSpec>;

@@ -29,7 +29,9 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #packer: Packer;
   readonly #connections: ReadonlyMap<string, Connection>;
-  #open = false;
+  /** Names of connections that a component has asked for, and of those that are open. */
+  readonly #asked = new Set<string>();
+  readonly #opened = new Set<string>();
 
   static async open(config: CheckedConfig, options: EngineOptions): Promise<Engine> {
     const { openSqliteStore } = await import('../stores/sqlite/store.js');
@@ -80,7 +82,7 @@ export class Engine {
     const pipeline = this.#pipeline(name);
     const { signal = new AbortController().signal, ...rest } = wanted;
     const run = await this.#prepare(pipeline, rest);
-    await this.#openConnections();
+    await this.#openConnections(this.#asked); // no more than it needs: a daemon may hold the listener
     await this.#finish(pipeline, run, signal);
   }
 
@@ -90,11 +92,11 @@ export class Engine {
    * @param ready called when every listener is up
    */
   async serve(stop: AbortSignal, ready: () => void): Promise<void> {
-    const lasting = this.#config.pipelines.filter(({ source }) => source.spec.lasts !== 'window');
+    const lasting = this.#config.pipelines.filter(({ source, manual }) => source.spec.lasts !== 'window' && !manual);
     const scheduled = this.#config.pipelines.filter(({ schedule }) => schedule);
     const runs = new Map<CheckedPipeline, ChainRun>();
     for (const pipeline of lasting) runs.set(pipeline, await this.#prepare(pipeline, {}));
-    await this.#openConnections();
+    await this.#openConnections(this.#connections.keys());
     ready();
     const work = [
       ...lasting.map((pipeline) => this.#keepRunning(pipeline, runs.get(pipeline), stop)),
@@ -221,7 +223,10 @@ export class Engine {
       peers,
       site,
       resolve: (path) => resolve(dirname(file), path),
-      connection: (name) => this.connection(name),
+      connection: (name) => {
+        this.#asked.add(name);
+        return this.connection(name);
+      },
       ...(run && { run }),
     };
   }
@@ -234,10 +239,12 @@ export class Engine {
   }
 
   /** Listeners open after the sources have told them their paths. */
-  async #openConnections(): Promise<void> {
-    if (this.#open) return;
-    this.#open = true;
-    for (const connection of this.#connections.values()) await connection.open?.();
+  async #openConnections(names: Iterable<string>): Promise<void> {
+    for (const name of names) {
+      if (this.#opened.has(name)) continue;
+      this.#opened.add(name);
+      await this.connection(name).open?.();
+    }
   }
 
   /** The share of records that have been delivered, of the windows a pipeline has open. */
@@ -250,9 +257,19 @@ export class Engine {
   }
 }
 
-/** What a worker was writing when the process died; it is packed anew. */
+/** What a worker was writing when its process died is packed anew; what one that lives is writing is not touched. */
 async function removePartialFiles(outbox: string): Promise<void> {
   for (const name of await readdir(outbox)) {
-    if (name.endsWith('.part')) await rm(join(outbox, name), { force: true });
+    if (!name.endsWith('.part')) continue;
+    const pid = Number.parseInt(name, 10);
+    if (pid === process.pid || !isAlive(pid)) await rm(join(outbox, name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0); // asks, and sends nothing
+  } catch (thrown) {
+    return thrown instanceof Error && 'code' in thrown && thrown.code === 'EPERM';
   }
 }

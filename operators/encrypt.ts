@@ -13,7 +13,7 @@ export const spec = defineOperator({
   worker: true,
   options: Type.Object(
     {
-      peer: Type.String({ peer: true, description: 'The peer who will decrypt: its `cipher` is used.' }),
+      peer: Type.String({ peer: 'cipher', description: 'The peer who will decrypt: its `cipher` is used.' }),
     },
     { additionalProperties: false },
   ),

@@ -21,7 +21,7 @@ export const spec = defineOperator({
         description: 'The field that holds the plain record.',
         examples: ['EncryptUserInfo'],
       }),
-      peer: Type.String({ peer: true, description: 'The peer whose cipher is used.' }),
+      peer: Type.String({ peer: 'cipher', description: 'The peer whose cipher is used.' }),
     },
     { additionalProperties: false },
   ),

@@ -25,7 +25,7 @@ export const spec = defineOperator({
   gives: 'file',
   options: Type.Object(
     {
-      peer: Type.String({ peer: true, description: 'The operator who sends: its `cipher` decrypts.' }),
+      peer: Type.String({ peer: 'cipher', description: 'The operator who sends: its `cipher` decrypts.' }),
       bytesMax: Type.Integer({
         default: 100_000_000,
         minimum: 1_000,

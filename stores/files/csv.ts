@@ -48,7 +48,7 @@ class RecordJoiner {
     const record = this.#open ? this.#joined(this.#open, line) : line;
     const isOpen = record.text !== undefined && quotes(record.text) % 2 === 1;
     this.#open = isOpen ? record : undefined;
-    return isOpen || record.bytes === 0 ? undefined : record;
+    return isOpen || record.text?.length === 0 ? undefined : record;
   }
 
   rest(): Line | undefined {

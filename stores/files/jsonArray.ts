@@ -4,13 +4,16 @@ import { IovError } from '../../contract/error.js';
 import { openText } from './open.js';
 import { parsedRow, type Row, type Rows, type Start, tooLarge } from './rows.js';
 
+/** A fault loses the tokens of its slice, so that slices are small. */
+const SLICE_BYTES = 1024;
+
 /**
  * Rows of one JSON array: its elements, numbered from 1. The tokens of an element become its text again, within the bound,
  * which is then read as strictly as a line. Where the array is malformed its rest cannot be read: that is the last row.
  */
 export async function* readArray(path: string, start: Start, lineBytesMax: number): Rows {
   const { default: parser } = await import('stream-json/parser.js');
-  const text = Readable.from(openText(path, 0));
+  const text = Readable.from(slices(openText(path, 0)), { highWaterMark: 1 });
   const tokens = parser.asStream({ packValues: false });
   text.on('error', (error) => tokens.destroy(error));
   const element = new Element(lineBytesMax);
@@ -25,6 +28,12 @@ export async function* readArray(path: string, start: Start, lineBytesMax: numbe
   } finally {
     text.destroy();
     tokens.destroy();
+  }
+}
+
+async function* slices(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    for (let from = 0; from < chunk.length; from += SLICE_BYTES) yield chunk.subarray(from, from + SLICE_BYTES);
   }
 }
 
@@ -54,7 +63,10 @@ class Element {
 
   broken(): Row {
     const line = this.#number + 1;
-    const problem = new IovError('FILE_INVALID', 'the JSON array is malformed here; its rest cannot be read');
+    const problem = new IovError(
+      'FILE_INVALID',
+      `the JSON array is malformed within ${4 * SLICE_BYTES} bytes; its rest cannot be read`,
+    );
     return { line, next: { offset: 0, line: this.#number }, problem };
   }
 

@@ -214,6 +214,7 @@ class SqliteStore implements Store {
       putCardSide: (iccid, side, content) => this.#cards.putSide(iccid, side, content, acceptedAt()),
       cardsOf: (person, exceptIccid) => this.#cards.ofPerson(person, exceptIccid),
       addDeadLetter: (letter) => this.#deadLetters.add(letter, acceptedAt()),
+      deadLetterRetried: (id) => this.#deadLetters.retried(id),
       setPosition: (pipeline, source, position) => this.#windows.setPosition(pipeline, source, position),
       afterwards,
     };

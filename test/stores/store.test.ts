@@ -1,6 +1,7 @@
 import { chmod, stat, writeFile } from 'node:fs/promises';
 import t from 'tap';
 import type { Tags } from '../../contract/item.js';
+import type { NewDeadLetter } from '../../contract/store.js';
 import { openDatabase } from '../../stores/sqlite/database.js';
 import { openSqliteStore } from '../../stores/sqlite/store.js';
 import { append, DAY_16_MS, HOUR_MS, newRecord, testStore } from '../support/testStore.js';
@@ -65,8 +66,10 @@ t.test('a dead letter is replaced when its item fails again, and kept apart from
     reason,
     tags: { iccid: ICCID } as Tags,
   });
-  const add = (...letters: Parameters<Parameters<Parameters<typeof store.transact>[0]>[0]['addDeadLetter']>[0][]) =>
-    store.transact((transaction) => letters.forEach((one) => transaction.addDeadLetter(one)));
+  const add = (...letters: NewDeadLetter[]) =>
+    store.transact((transaction) => {
+      for (const one of letters) transaction.addDeadLetter(one);
+    });
   add({ ...letter('first'), raw: Buffer.from('raw') }, letter('elsewhere', 'backfill'));
   store.deadLetterRetried(1);
   t.match(store.deadLetters({ state: 'waiting' }), [{ id: 2, reason: 'elsewhere' }]);

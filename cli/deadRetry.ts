@@ -1,0 +1,106 @@
+import { IovError } from '../contract/error.js';
+import type { DeadLetter, Store } from '../contract/store.js';
+import { systemClock } from '../engine/clock.js';
+import type { CheckedConfig } from '../engine/config.js';
+import type { FailedAgain } from '../engine/deadLetters.js';
+import { checked } from './checked.js';
+import { complain, EXIT, type Given, print, printJson, textOption } from './command.js';
+import { stopSignal } from './run.js';
+import { withStore } from './store.js';
+
+/** Letters to send again, by pipeline, and why others cannot be. */
+interface Chosen {
+  ids: Map<string, number[]>;
+  refused: { id: number; reason: string }[];
+}
+
+/** Sends dead letters through their pipelines again; a daemon may be running on the same archive. */
+export async function retry(given: Given, ids: readonly string[]): Promise<number> {
+  const select = selection(given, ids);
+  const config = await checked(textOption(given, 'file') ?? 'pipeline.yaml');
+  if (!config) return EXIT.refused;
+  const { waitingLetters } = await import('../engine/deadLetters.js');
+  const look = (store: Store) => chosen(config, select, store, (pipeline) => waitingLetters(store, pipeline));
+  const { ids: byPipeline, refused } = await withStore(given, look);
+  if (!given.values.json) for (const { id, reason } of refused) complain(`iovpipe: dead letter ${id}: ${reason}`);
+  const { retried, failed } = await send(config, byPipeline, given);
+  if (given.values.json) printJson({ retried, failed, refused });
+  else {
+    print(`${retried} sent again, ${failed.length} failed again`);
+    for (const { id, code, reason } of failed) complain(`iovpipe: dead letter ${id}: ${code} ${reason}`);
+  }
+  const asked = [...byPipeline.values()].reduce((sum, { length }) => sum + length, 0);
+  if (retried < asked) return EXIT.failed;
+  return refused.length > 0 ? EXIT.refused : EXIT.done;
+}
+
+type Selection = { ids: number[] } | { pipeline?: string };
+
+function selection(given: Given, words: readonly string[]): Selection {
+  const pipeline = textOption(given, 'pipeline');
+  const all = given.values.all === true;
+  if (textOption(given, 'archive') !== undefined)
+    throw new IovError('USAGE', 'dead retry needs the pipeline file (--file); --archive is not enough');
+  if (Number(words.length > 0) + Number(pipeline !== undefined) + Number(all) !== 1)
+    throw new IovError('USAGE', 'dead retry expects ids, --pipeline NAME or --all, and one of these only');
+  const wrong = words.find((word) => !/^\d{1,15}$/.test(word));
+  if (wrong !== undefined)
+    throw new IovError('USAGE', `dead retry: expected the id of a dead letter, got ${JSON.stringify(wrong)}`);
+  if (words.length > 0) return { ids: [...new Set(words.map(Number))] };
+  return pipeline === undefined ? {} : { pipeline };
+}
+
+function chosen(
+  config: CheckedConfig,
+  select: Selection,
+  store: Store,
+  waiting: (pipeline?: string) => Iterable<DeadLetter>,
+): Chosen {
+  const { ids, refused }: Chosen = { ids: new Map(), refused: [] };
+  const take = (id: number, letter: DeadLetter | undefined) => {
+    const reason = obstacle(config, letter);
+    if (reason !== undefined) refused.push({ id, reason });
+    else if (letter) ids.set(letter.pipeline, [...(ids.get(letter.pipeline) ?? []), id]);
+  };
+  if ('ids' in select) for (const id of select.ids) take(id, store.deadLetter(id));
+  else for (const { id } of waiting(select.pipeline)) take(id, store.deadLetter(id));
+  return { ids, refused };
+}
+
+/** Why a letter cannot be sent again; undefined where it can. */
+function obstacle(config: CheckedConfig, letter: DeadLetter | undefined): string | undefined {
+  if (!letter) return 'there is no such letter';
+  if (letter.state === 'retried') return 'it has been sent again already';
+  if (!letter.raw) return 'the item itself was not kept; send it again from where it came';
+  const pipeline = config.pipelines.find(({ name }) => name === letter.pipeline);
+  if (!pipeline) return `${config.file} has no pipeline ${letter.pipeline}`;
+  // Its files are all or nothing: a letter alone would close a window of numbered files before the rest.
+  const cuts = pipeline.operators.some(({ spec }) => spec.gives === 'text');
+  return cuts ? `${letter.pipeline} cuts numbered files; put the mended records into a file and run it` : undefined;
+}
+
+async function send(config: CheckedConfig, byPipeline: Chosen['ids'], given: Given) {
+  const failed: FailedAgain[] = [];
+  let retried = 0;
+  if (byPipeline.size === 0) return { retried, failed };
+  const [{ Engine }, { DeadLetterSource }, { levelOf, openLog }] = await Promise.all([
+    import('../engine/engine.js'),
+    import('../engine/deadLetters.js'),
+    import('../engine/log.js'),
+  ]);
+  const log = openLog({ level: levelOf(textOption(given, 'log') ?? 'silent') });
+  const engine = await Engine.open(config, { clock: systemClock, log });
+  const signal = stopSignal();
+  try {
+    for (const [name, ids] of byPipeline) {
+      if (signal.aborted) break;
+      const source = new DeadLetterSource(engine.store, ids);
+      await engine.once(name, { source, signal });
+      retried += source.retried;
+      failed.push(...source.failed);
+    }
+    return { retried, failed };
+  } finally {
+    await engine.close();
+  }
+}

@@ -1,0 +1,156 @@
+import { utimes, writeFile } from 'node:fs/promises';
+import t, { type Test } from 'tap';
+import type { Source } from '../../contract/component.js';
+import { IovError } from '../../contract/error.js';
+import type { Item, JsonObject } from '../../contract/item.js';
+import { spec } from '../../sources/file.js';
+import { spec as archiveSpec } from '../../sinks/archive.js';
+import { oneLine } from '../../contract/oneLine.js';
+import { bareContext } from '../support/bareContext.js';
+import { drive, keepingSink } from '../support/drive.js';
+import { optionsOf } from '../support/options.js';
+import { seededRandom } from '../support/seededRandom.js';
+import { testStore, textsOf } from '../support/testStore.js';
+
+const numbered = (count: number) => Array.from({ length: count }, (_, number) => JSON.stringify({ ICCID: `card ${number + 1}` }));
+
+async function trial(t: Test, lines: string[]) {
+  const directory = t.testdir({ 'cards.ndjson': lines.map((line) => `${line}\n`).join('') });
+  const opened = await testStore(t, { path: `${directory}/archive.db` });
+  const context = bareContext({ directory, store: opened.store, log: opened.log });
+  const source = (options: object = {}) => spec.create(optionsOf(spec, { path: 'cards.ndjson', ...options }), context) as Source;
+  return { ...opened, directory, context, source, file: `${directory}/cards.ndjson` };
+}
+
+const numbersOf = (items: Item[]) => items.map(({ origin }) => Number(origin.split(':')[1]));
+
+t.test('each line is an item with its number, its tags, its text, and no more', async (t) => {
+  const message = { RequestID: 'R1', Code: 'LSV1', OperType: '1', ICCID: 'c1', x: 1 };
+  const { source } = await trial(t, [JSON.stringify(message), '{"RequestID":5}']);
+  const sink = keepingSink();
+  await drive(source(), [], sink);
+  t.match(sink.items, [
+    { value: message, origin: 'cards.ndjson:1', tags: { requestId: 'R1', code: 'LSV1', operType: '1', iccid: 'c1' } },
+    { value: { RequestID: 5 }, origin: 'cards.ndjson:2', tags: {} },
+  ]);
+  t.equal(Buffer.from(sink.items[0]!.raw!).toString(), JSON.stringify(message));
+  t.equal(spec.role === 'source' && spec.givesFor?.(optionsOf(spec, { path: 'x', as: 'message' })), 'message');
+});
+
+t.test('spoiled lines are dead letters with number, reason and text; the rest goes on', async (t) => {
+  const { source, store } = await trial(t, ['{"a":1}', 'spoiled', '{"a":3}', `{"a":"${'x'.repeat(200)}"}`, '{"a":5}']);
+  const sink = keepingSink();
+  await drive(source({ lineBytesMax: 100 }), [], sink);
+  t.same(numbersOf(sink.items), [1, 3, 5]);
+  t.match(store.deadLetters(), [
+    { origin: 'cards.ndjson:2', code: 'MESSAGE_NOT_JSON' },
+    { origin: 'cards.ndjson:4', code: 'MESSAGE_TOO_LARGE', reason: 'a line of 208 bytes, expected 100 bytes at most (lineBytesMax)' },
+  ]);
+  t.equal(Buffer.from(store.deadLetter(1)!.raw!).toString(), 'spoiled');
+});
+
+t.test('a file that was read to its end gives nothing more, until it changes', async (t) => {
+  const { source, file } = await trial(t, numbered(5));
+  const read = async (options?: object) => {
+    const sink = keepingSink();
+    await drive(source(options), [], sink);
+    return numbersOf(sink.items);
+  };
+  t.same(await read(), [1, 2, 3, 4, 5]);
+  t.same(await read(), []);
+  t.same(await read({ resume: false }), [1, 2, 3, 4, 5]);
+  await utimes(file, 1, 1);
+  t.same(await read(), [1, 2, 3, 4, 5]);
+  await writeFile(file, '{}\n{}\n');
+  t.same(await read(), [1, 2]);
+});
+
+t.test('a stop leaves the rest for the next run; with `resume: false` it breaks the run', async (t) => {
+  const { source, store } = await trial(t, numbered(3000));
+  const stop = new AbortController();
+  const first = keepingSink(() => {
+    if (first.items.length === 1200) stop.abort();
+  });
+  await drive(source(), [], first, stop.signal);
+  const second = keepingSink();
+  await drive(source(), [], second);
+  t.ok(first.items.length >= 1200 && first.items.length < 1400, `stopped after ${first.items.length}`);
+  t.same([...numbersOf(first.items), ...numbersOf(second.items)], Array.from({ length: 3000 }, (_, index) => index + 1));
+  t.match(store.position('test', 'cards.ndjson'), { line: 3000 });
+  await t.rejects(drive(source({ resume: false }), [], keepingSink(), AbortSignal.abort()), { code: 'STOPPED' });
+});
+
+t.test('the position is that of the lowest line on its way, in whatever order they settle', async (t) => {
+  const { source, store } = await trial(t, numbered(6));
+  const opened = source({ positionEvery: 1 });
+  await opened.open?.();
+  const items: Item[] = [];
+  for await (const item of opened.read(new AbortController().signal)) items.push(item);
+  const settle = async (number: number, how: 'arrived' | IovError) => {
+    const receipt = items[number - 1]!.receipt;
+    if (how === 'arrived') receipt.arrived();
+    else receipt.failed(how);
+    await store.commit([]); // the position is stored before this
+    return store.position('test', 'cards.ndjson')?.line;
+  };
+  t.equal(await settle(2, 'arrived'), undefined);
+  t.equal(await settle(1, 'arrived'), 2);
+  t.equal(await settle(4, new IovError('RECORD_INVALID', 'for good')), 2);
+  t.equal(await settle(3, 'arrived'), 4);
+  t.equal(await settle(5, new IovError('STORE_FAILED', 'for now')), 4);
+  t.equal(await settle(6, 'arrived'), 4, 'what may go well later is read again');
+  await t.rejects(Promise.resolve(opened.close?.()), { code: 'STORE_FAILED' });
+});
+
+t.test('no more lines are on their way than the bound allows', async (t) => {
+  const { source } = await trial(t, [...numbered(50), 'spoiled', 'spoiled', ...numbered(50)]);
+  const opened = source({ inFlightMax: 7 });
+  await opened.open?.();
+  const waiting: Item[] = [];
+  let most = 0;
+  const reading = opened.read(new AbortController().signal)[Symbol.asyncIterator]();
+  let read = 0;
+  for (let next = reading.next(); ; next = reading.next()) {
+    const item = await Promise.race([next, new Promise<undefined>((resolve) => setImmediate(() => setImmediate(resolve)))]);
+    if (!item) {
+      t.ok(waiting.length > 0, 'it waits only while lines are on their way');
+      while (waiting.length > 0) waiting.shift()?.receipt.arrived();
+    }
+    const { done, value } = item ?? (await next);
+    if (done) break;
+    read += 1;
+    waiting.push(value);
+    most = Math.max(most, waiting.length);
+  }
+  t.equal(read, 100);
+  t.equal(most, 7);
+  for (const { receipt } of waiting) receipt.arrived();
+  await opened.close?.();
+});
+
+t.test('records and position are one transaction: broken off anywhere, each line is archived once', async (t) => {
+  const count = 2000;
+  const { source, store, context } = await trial(t, numbered(count).map((line, index) => (index % 97 === 5 ? 'spoiled' : line)));
+  const random = seededRandom(35);
+  const order = { transform: (item: Item) => [{ ...item, value: oneLine(Buffer.from(String((item.value as JsonObject).ICCID))) }] };
+  let runs = 0;
+  for (let isDone = false; !isDone; runs += 1) {
+    const archive = await archiveSpec.create(optionsOf(archiveSpec, { kind: 'KH', code: '0002' }), context);
+    let left = Math.floor(random() * 700);
+    // the process ends here: what is on its way may be stored or not, and nobody hears of it
+    const breaking = keepingSink(async (item) => {
+      if (left-- === 0) throw new IovError('STOPPED', 'broken off');
+      await (archive as ReturnType<typeof keepingSink>).write(item);
+    });
+    isDone = await drive(source(), [order], breaking).then(
+      () => true,
+      () => false,
+    );
+  }
+  const window = { id: 0, kind: 'KH', code: '0002', cutoff: '', type: 'F', fromPosition: 0, toPosition: 1e9, pipeline: '', state: 'open', plannedAt: 0, options: '' } as const;
+  const expected = numbered(count).flatMap((line, index) => (index % 97 === 5 ? [] : [(JSON.parse(line) as JsonObject).ICCID as string]));
+  t.same(textsOf(store.records(window, 0, 1e9)), expected);
+  t.equal(store.status().deadLetters, count - expected.length);
+  t.comment(`seed 35: ${runs} runs until the end`);
+  t.ok(runs > 3);
+});
