@@ -88,6 +88,8 @@ export interface TextFile {
   readonly known: FileRow | undefined;
   /** UTF-8 without BOM, in chunks of bounded size that belong to the reader; pulling it drives the source. */
   readonly content: AsyncIterable<Uint8Array<ArrayBuffer>>;
+  /** The reader gives a chunk back once it is done with it, so that it is filled again instead of a new one. */
+  reuse(chunk: Uint8Array<ArrayBuffer>): void;
   /** Nobody will read the content (the file is packed or delivered already): records pass by without being fetched. */
   discard(): void;
 }

@@ -76,7 +76,7 @@ class ArchiveSource implements Source {
     if (wanted.length === 0)
       log.info({ pipeline, kind, cutoff }, 'the archive has nothing of this kind before the cut-off');
     for (const code of wanted) {
-      if (signal.aborted) return;
+      this.#goOn(signal);
       const row = store.openWindow({ kind, code, cutoff, type: windows[window] }, beforeMs, pipeline);
       if (row.state === 'open') yield* this.#window(row, signal);
       else if (run.again) yield* this.#window(this.#reopened(row), signal);
@@ -96,7 +96,7 @@ class ArchiveSource implements Source {
     const share = new Receipt((error) => this.#settled(row, error)).share();
     let isEmpty = true;
     for (const stretch of store.stretches(row, this.#options.stretchRecordsMax)) {
-      if (signal.aborted) return; // the share stays open: what has not been read has not arrived
+      this.#goOn(signal);
       isEmpty = false;
       yield this.#item(row, stretch, share);
     }
@@ -109,6 +109,11 @@ class ArchiveSource implements Source {
     const value = new Block(this.#context.store, row, stretch);
     const origin = `${kind}_${code}_${cutoff}_${type}`;
     return { value, tags: { code }, origin, receipt: share.part(), effects: [] };
+  }
+
+  /** A run that is asked to stop is broken off: were it to end, the part that it has read would look like a whole window. */
+  #goOn(signal: AbortSignal): void {
+    if (signal.aborted) throw new IovError('STOPPED', `${this.#context.place}: stopped before the window was read`);
   }
 
   #reopened(row: WindowRow): WindowRow {

@@ -194,6 +194,9 @@ class FileSource implements Source {
   }
 
   #store(transaction: Transaction, step?: Step): void {
+    // a line that failed for now is read again, and with it all after it: none of those may be stored before
+    if (step && this.#failure)
+      throw new IovError('STOPPED', `${this.#name}: a line before this one has not been stored`);
     const position = { ...this.#progress.reachedIn(transaction, step), fingerprint: this.#fingerprint };
     transaction.setPosition(this.#context.pipeline, this.#options.path, position);
   }

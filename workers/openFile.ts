@@ -38,6 +38,10 @@ export class OpenFile implements TextFile {
     this.positions = [this.positions[0] || first, last];
   }
 
+  reuse(chunk: Uint8Array<ArrayBuffer>): void {
+    this.content.reuse(chunk);
+  }
+
   discard(): void {
     this.content.discard();
   }

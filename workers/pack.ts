@@ -36,8 +36,8 @@ export interface Packed {
 }
 
 /**
- * Runs in a worker thread: text → zip → cipher → file, in one pass. The plain text is never written anywhere; a chunk's
- * credit goes back through the port when the deflater has taken it.
+ * Runs in a worker thread: text → zip → cipher → file, in one pass. The plain text is never written anywhere; a chunk
+ * goes back through the port when the deflater has taken it.
  */
 export default async function pack(task: PackTask): Promise<Packed> {
   const file = new PackedOutput(task.partialPath);
@@ -79,7 +79,7 @@ function take(port: MessagePort, write: (chunk: Uint8Array) => Promise<void>): P
       last = last.then(async () => {
         if ('end' in message) return resolve(message.end);
         await write(message.chunk);
-        port.postMessage({ taken: message.chunk.byteLength });
+        port.postMessage(message.chunk, [message.chunk.buffer]); // back to be filled again
       });
       last.catch(reject);
     });

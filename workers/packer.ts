@@ -11,6 +11,7 @@ import type { FileRow, Store } from '../contract/store.js';
 import { Sm3 } from '../crypto/digest.js';
 import type { Packed, PackMessage, PackName, PackTask } from './pack.js';
 import { openPool, type Pool } from './pool.js';
+import { CHUNK_BYTES } from './textContent.js';
 
 /** Chunks on their way to a worker at once: one in the deflater, one waiting behind it. */
 const CHUNKS_AHEAD = 2;
@@ -86,7 +87,8 @@ async function feed(port: MessagePort, file: TextFile, nameOf: (plan: FilePlan) 
   let ahead = 0;
   let taken: (() => void) | undefined;
   let closed: Error | undefined;
-  port.on('message', () => {
+  port.on('message', (chunk: Uint8Array<ArrayBuffer>) => {
+    if (chunk.byteLength === CHUNK_BYTES) file.reuse(chunk);
     ahead -= 1;
     taken?.();
   });

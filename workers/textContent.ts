@@ -3,7 +3,8 @@ import type { Lines } from '../contract/item.js';
 /** How records are written: one JSON object a line, or one array (interpretation.md, "JSON 格式封装"). */
 export type Format = 'lines' | 'array';
 
-const CHUNK_BYTES = 512 * 1024;
+/** Size of a chunk, but for the last one. */
+export const CHUNK_BYTES = 512 * 1024;
 const FRAMES: Record<Format, { open: string; between: string; after: string; close: string }> = {
   lines: { open: '', between: '', after: '\n', close: '' },
   array: { open: '[', between: ',', after: '', close: ']' },
@@ -23,6 +24,7 @@ interface Part {
 export class TextContent implements AsyncIterable<Uint8Array<ArrayBuffer>> {
   readonly #format: Format;
   readonly #residentBytesMax: number;
+  readonly #spare: Uint8Array<ArrayBuffer>[] = [];
   #parts: Part[] = [];
   #residentBytes = 0;
   #records = 0;
@@ -89,9 +91,14 @@ export class TextContent implements AsyncIterable<Uint8Array<ArrayBuffer>> {
     this.#forget();
   }
 
+  /** Takes back a chunk that has been read: memory then stays the same however long the file is. */
+  reuse(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#spare.push(chunk);
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     const frame = FRAMES[this.#format];
-    const chunks = new Chunks();
+    const chunks = new Chunks(this.#spare);
     chunks.add(Buffer.from(frame.open));
     const between = Buffer.from(frame.between);
     const after = Buffer.from(frame.after);
@@ -136,9 +143,16 @@ export class TextContent implements AsyncIterable<Uint8Array<ArrayBuffer>> {
 
 /** Copies records into chunks that can be handed to another thread. */
 class Chunks {
+  readonly #spare: Uint8Array<ArrayBuffer>[];
   #filled: Uint8Array<ArrayBuffer>[] = [];
-  #chunk = newChunk();
+  #chunk: Uint8Array<ArrayBuffer>;
   #at = 0;
+
+  /** @param spare chunks that may be filled again */
+  constructor(spare: Uint8Array<ArrayBuffer>[]) {
+    this.#spare = spare;
+    this.#chunk = newChunk();
+  }
 
   get full(): boolean {
     return this.#filled.length > 0;
@@ -168,7 +182,7 @@ class Chunks {
 
   #turn(): void {
     this.#filled.push(this.#chunk);
-    this.#chunk = newChunk();
+    this.#chunk = this.#spare.pop() ?? newChunk();
     this.#at = 0;
   }
 }

@@ -45,6 +45,7 @@ export class Transactions {
 
   /** Runs the work in a transaction; durable when it returns, undone where it throws. */
   run<Result>(doing: string, work: (transaction: Transaction) => Result): Result {
+    if (!this.#database.open) throw new IovError('STOPPED', `${doing}: the archive is closed`);
     if (this.#database.inTransaction) throw new IovError('INTERNAL', `${doing}: inside another transaction`);
     this.#acceptedAt = undefined;
     this.#id += 1;

@@ -3,22 +3,24 @@ import t, { type Test } from 'tap';
 import type { Source } from '../../contract/component.js';
 import { IovError } from '../../contract/error.js';
 import type { Item, JsonObject } from '../../contract/item.js';
-import { spec } from '../../sources/file.js';
-import { spec as archiveSpec } from '../../sinks/archive.js';
 import { oneLine } from '../../contract/oneLine.js';
+import { spec as archiveSpec } from '../../sinks/archive.js';
+import { spec } from '../../sources/file.js';
 import { bareContext } from '../support/bareContext.js';
 import { drive, keepingSink } from '../support/drive.js';
 import { optionsOf } from '../support/options.js';
 import { seededRandom } from '../support/seededRandom.js';
 import { testStore, textsOf } from '../support/testStore.js';
 
-const numbered = (count: number) => Array.from({ length: count }, (_, number) => JSON.stringify({ ICCID: `card ${number + 1}` }));
+const numbered = (count: number) =>
+  Array.from({ length: count }, (_, number) => JSON.stringify({ ICCID: `card ${number + 1}` }));
 
 async function trial(t: Test, lines: string[]) {
   const directory = t.testdir({ 'cards.ndjson': lines.map((line) => `${line}\n`).join('') });
   const opened = await testStore(t, { path: `${directory}/archive.db` });
   const context = bareContext({ directory, store: opened.store, log: opened.log });
-  const source = (options: object = {}) => spec.create(optionsOf(spec, { path: 'cards.ndjson', ...options }), context) as Source;
+  const source = (options: object = {}) =>
+    spec.create(optionsOf(spec, { path: 'cards.ndjson', ...options }), context) as Source;
   return { ...opened, directory, context, source, file: `${directory}/cards.ndjson` };
 }
 
@@ -44,7 +46,11 @@ t.test('spoiled lines are dead letters with number, reason and text; the rest go
   t.same(numbersOf(sink.items), [1, 3, 5]);
   t.match(store.deadLetters(), [
     { origin: 'cards.ndjson:2', code: 'MESSAGE_NOT_JSON' },
-    { origin: 'cards.ndjson:4', code: 'MESSAGE_TOO_LARGE', reason: 'a line of 208 bytes, expected 100 bytes at most (lineBytesMax)' },
+    {
+      origin: 'cards.ndjson:4',
+      code: 'MESSAGE_TOO_LARGE',
+      reason: 'a line of 208 bytes, expected 100 bytes at most (lineBytesMax)',
+    },
   ]);
   t.equal(Buffer.from(store.deadLetter(1)!.raw!).toString(), 'spoiled');
 });
@@ -75,7 +81,10 @@ t.test('a stop leaves the rest for the next run; with `resume: false` it breaks 
   const second = keepingSink();
   await drive(source(), [], second);
   t.ok(first.items.length >= 1200 && first.items.length < 1400, `stopped after ${first.items.length}`);
-  t.same([...numbersOf(first.items), ...numbersOf(second.items)], Array.from({ length: 3000 }, (_, index) => index + 1));
+  t.same(
+    [...numbersOf(first.items), ...numbersOf(second.items)],
+    Array.from({ length: 3000 }, (_, index) => index + 1),
+  );
   t.match(store.position('test', 'cards.ndjson'), { line: 3000 });
   await t.rejects(drive(source({ resume: false }), [], keepingSink(), AbortSignal.abort()), { code: 'STOPPED' });
 });
@@ -106,33 +115,42 @@ t.test('no more lines are on their way than the bound allows', async (t) => {
   const { source } = await trial(t, [...numbered(50), 'spoiled', 'spoiled', ...numbered(50)]);
   const opened = source({ inFlightMax: 7 });
   await opened.open?.();
-  const waiting: Item[] = [];
-  let most = 0;
   const reading = opened.read(new AbortController().signal)[Symbol.asyncIterator]();
-  let read = 0;
-  for (let next = reading.next(); ; next = reading.next()) {
-    const item = await Promise.race([next, new Promise<undefined>((resolve) => setImmediate(() => setImmediate(resolve)))]);
-    if (!item) {
-      t.ok(waiting.length > 0, 'it waits only while lines are on their way');
-      while (waiting.length > 0) waiting.shift()?.receipt.arrived();
-    }
-    const { done, value } = item ?? (await next);
-    if (done) break;
+  const pull = async () => (await reading.next()).value as Item | undefined;
+  const waiting: (Item | undefined)[] = [];
+  for (let number = 0; number < 7; number += 1) waiting.push(await pull());
+  let eighth: Item | undefined;
+  const pulling = pull().then((item) => {
+    eighth = item;
+  });
+  for (let turn = 0; turn < 50; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+  t.equal(eighth, undefined, 'the eighth waits');
+  waiting[3]?.receipt.arrived();
+  for (let turn = 0; turn < 50; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+  t.equal(eighth, undefined, 'and still does while the lowest has not settled');
+  waiting[0]?.receipt.arrived();
+  await pulling;
+  t.equal(eighth?.origin, 'cards.ndjson:8');
+  for (const item of [...waiting, eighth]) item?.receipt.arrived();
+  let read = 8;
+  for (let item = await pull(); item; item = await pull()) {
     read += 1;
-    waiting.push(value);
-    most = Math.max(most, waiting.length);
+    item.receipt.arrived();
   }
   t.equal(read, 100);
-  t.equal(most, 7);
-  for (const { receipt } of waiting) receipt.arrived();
   await opened.close?.();
 });
 
 t.test('records and position are one transaction: broken off anywhere, each line is archived once', async (t) => {
   const count = 2000;
-  const { source, store, context } = await trial(t, numbered(count).map((line, index) => (index % 97 === 5 ? 'spoiled' : line)));
+  const { source, store, context } = await trial(
+    t,
+    numbered(count).map((line, index) => (index % 97 === 5 ? 'spoiled' : line)),
+  );
   const random = seededRandom(35);
-  const order = { transform: (item: Item) => [{ ...item, value: oneLine(Buffer.from(String((item.value as JsonObject).ICCID))) }] };
+  const order = {
+    transform: (item: Item) => [{ ...item, value: oneLine(Buffer.from(String((item.value as JsonObject).ICCID))) }],
+  };
   let runs = 0;
   for (let isDone = false; !isDone; runs += 1) {
     const archive = await archiveSpec.create(optionsOf(archiveSpec, { kind: 'KH', code: '0002' }), context);
@@ -147,8 +165,22 @@ t.test('records and position are one transaction: broken off anywhere, each line
       () => false,
     );
   }
-  const window = { id: 0, kind: 'KH', code: '0002', cutoff: '', type: 'F', fromPosition: 0, toPosition: 1e9, pipeline: '', state: 'open', plannedAt: 0, options: '' } as const;
-  const expected = numbered(count).flatMap((line, index) => (index % 97 === 5 ? [] : [(JSON.parse(line) as JsonObject).ICCID as string]));
+  const window = {
+    id: 0,
+    kind: 'KH',
+    code: '0002',
+    cutoff: '',
+    type: 'F',
+    fromPosition: 0,
+    toPosition: 1e9,
+    pipeline: '',
+    state: 'open',
+    plannedAt: 0,
+    options: '',
+  } as const;
+  const expected = numbered(count).flatMap((line, index) =>
+    index % 97 === 5 ? [] : [(JSON.parse(line) as JsonObject).ICCID as string],
+  );
   t.same(textsOf(store.records(window, 0, 1e9)), expected);
   t.equal(store.status().deadLetters, count - expected.length);
   t.comment(`seed 35: ${runs} runs until the end`);

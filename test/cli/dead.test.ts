@@ -1,0 +1,158 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { DeadLetter } from '../../contract/store.js';
+import { makeCertificates } from '../../demo/certificates.js';
+import { freePort } from '../../demo/site.js';
+import { iovpipe } from '../support/cli.js';
+import { type Heard, post } from '../support/httpsChannel.js';
+import { IovpipeProcess } from '../support/iovpipeProcess.js';
+import { accountMessage, maker, registration } from '../support/messages.js';
+import { writeSite } from '../support/site.js';
+
+const SECOND_CARD = { ...registration, ICCID: '89860012345678905678' };
+const FULL = '一证多卡超过上限，请用户到电信企业指定营业厅办理';
+
+const pipeline = (port: number) => `peers: \${file:peers.yaml}
+connections:
+  t1: { https: { listen: "127.0.0.1:${port}", cert: "\${file:t1.crt}", key: "\${secret:t1.key}" } }
+archive: { sqlite: { path: var/archive.db } }
+outbox: var/outbox
+pipelines:
+  accounts-in:
+    source: { https: { on: t1, path: /t1/account, request: 7 } }
+    operators:
+      - authenticate: {}
+      - decrypt: { field: EncryptUserInfo, table: 8 }
+      - limitCards: { max: 1 }
+      - join: { cards: ICCID }
+      - order: { table: 12 }
+    sink: { archive: { kind: KH, code: "0002" } }
+  cards-in:
+    source: { file: { path: cards.ndjson } }
+    operators:
+      - map: { rename: { Card: CardNumber } }
+      - join: { registrations: ICCID }
+      - order: { table: 12 }
+    sink: { archive: { kind: KH, code: "0002" } }
+  backfill:
+    schedule: manual
+    source: { file: { path: old.ndjson, resume: false } }
+    operators:
+      - validate: { table: 12 }
+      - order: { table: 12 }
+      - split: { name: "KH_0002_{cutoff}_F_{seq}" }
+      - zip: {}
+    sink: { directory: { directory: var/inbox } }
+`;
+
+/** An operator whose daemon is up; one card a person. */
+async function operator(t: Test) {
+  const folder = t.testdir();
+  const tls = await makeCertificates();
+  const port = await freePort();
+  writeSite(folder, {
+    'pipeline.yaml': pipeline(port),
+    'peers.yaml': JSON.stringify({
+      oem: { ...maker, password: `\${secret:password}`, cipher: { ...maker.cipher, key: `\${secret:key}` } },
+    }),
+    't1.crt': tls.cert,
+    'secrets/t1.key': tls.key,
+    'secrets/password': maker.password,
+    'secrets/key': maker.cipher?.key ?? '',
+    'cards.ndjson': '{"Card":"89860012345678901234","IMSI":"460040123456789"}\n{"spoiled\n',
+    'old.ndjson': '{"OperType":"1"}\n',
+  });
+  const daemon = new IovpipeProcess(['run'], folder);
+  t.teardown(() => daemon.signal('SIGKILL'));
+  await daemon.ready();
+  const send = (requestId: string, record = registration): Promise<Heard> =>
+    post(`https://127.0.0.1:${port}/t1/account`, tls.ca, JSON.stringify(accountMessage(requestId, {}, record)));
+  const letters = async (): Promise<DeadLetter[]> => JSON.parse((await iovpipe(['dead', '--json'], folder)).stdout);
+  const change = (from: string, to: string) => {
+    const path = join(folder, 'pipeline.yaml');
+    writeFileSync(path, readFileSync(path, 'utf8').replace(from, to));
+  };
+  return { folder, daemon, send, letters, change };
+}
+
+t.test('a card above the limit is kept, and sent again beside the daemon once a reviewer allows it', async (t) => {
+  const { folder, daemon, send, letters, change } = await operator(t);
+  t.match((await send('R-1')).body, { OprRst: '1' });
+  t.match((await send('R-2', SECOND_CARD)).body, { OprRst: '2', FailureCause: FULL });
+  const [letter] = (await letters()).filter(({ pipeline }) => pipeline === 'accounts-in');
+  t.match(letter, { code: 'CARD_LIMIT', state: 'waiting', tags: { requestId: 'R-2' } });
+  const id = String(letter?.id);
+
+  const again = await iovpipe(['dead', 'retry', id], folder);
+  t.equal(again.code, 2, 'the limit still holds');
+  t.equal(again.stdout, '0 sent again, 1 failed again\n');
+  t.match(again.stderr, `iovpipe: dead letter ${id}: CARD_LIMIT the person holds 1 cards`);
+  t.match((await letters()).find((one) => String(one.id) === id)?.state, 'waiting');
+
+  change('max: 1 ', 'max: 2 ');
+  const allowed = await iovpipe(['dead', 'retry', id, '--json'], folder);
+  t.equal(allowed.code, 0, allowed.stderr);
+  t.strictSame(JSON.parse(allowed.stdout), { retried: 1, failed: [], refused: [] });
+  t.equal((await letters()).find((one) => String(one.id) === id)?.state, 'retried');
+  const trace = await iovpipe(['trace', 'R-2'], folder);
+  t.match(trace.stdout, /accepted .*R-2/);
+  t.match(trace.stdout, /waiting .*waits for the operator's card data/);
+
+  t.match((await send('R-2', SECOND_CARD)).body, { OprRst: '1' }, 'the sender hears of it when it asks again');
+  const twice = await iovpipe(['dead', 'retry', id], folder);
+  t.equal(twice.code, 1);
+  t.match(twice.stderr, `dead letter ${id}: it has been sent again already`);
+
+  daemon.signal('SIGTERM');
+  t.match(await daemon.ended, { code: 0 });
+});
+
+t.test('letters of a file go again, all or those of one pipeline; what fails again has its new reason', async (t) => {
+  const { folder, daemon, letters, change } = await operator(t);
+  await daemon.says(({ msg, pipeline }) => msg === 'pipeline has ended' && pipeline === 'cards-in');
+  t.match(await letters(), [{ code: 'RECORD_INVALID' }, { code: 'MESSAGE_NOT_JSON' }].sort(byCode));
+
+  change('Card: CardNumber', 'Card: ICCID');
+  const other = await iovpipe(['dead', 'retry', '--pipeline', 'accounts-in'], folder);
+  t.match(other, { code: 0, stdout: '0 sent again, 0 failed again\n' });
+  const all = await iovpipe(['dead', 'retry', '--all'], folder);
+  t.equal(all.code, 2);
+  t.equal(all.stdout, '1 sent again, 1 failed again\n');
+  t.match(all.stderr, /dead letter \d+: MESSAGE_NOT_JSON JSON: malformed/);
+  t.match(
+    (await letters()).sort(byCode).map(({ code, state }) => [code, state]),
+    [
+      ['MESSAGE_NOT_JSON', 'waiting'],
+      ['RECORD_INVALID', 'retried'],
+    ],
+  );
+  t.match((await iovpipe(['status'], folder)).stdout, '1 waiting for a registration');
+});
+
+t.test('what cannot be sent again is told, and nothing is done', async (t) => {
+  const { folder, daemon, letters, change } = await operator(t);
+  await daemon.says(({ msg, pipeline }) => msg === 'pipeline has ended' && pipeline === 'cards-in');
+  t.match(await iovpipe(['run', '--once', 'backfill'], folder), { code: 0 }, 'beside the daemon, whose port it leaves');
+  const cut = (await letters()).find(({ pipeline }) => pipeline === 'backfill');
+  const refused = await iovpipe(['dead', 'retry', String(cut?.id), '999'], folder);
+  t.equal(refused.code, 1);
+  t.match(refused.stderr, 'backfill cuts numbered files; put the mended records into a file and run it');
+  t.match(refused.stderr, 'dead letter 999: there is no such letter');
+  t.equal(refused.stdout, '0 sent again, 0 failed again\n');
+  change('cards-in:', 'cards-inward:');
+  const unknown = await iovpipe(['dead', 'retry', '--all'], folder);
+  t.equal(unknown.code, 1);
+  t.match(unknown.stderr, /has no pipeline cards-in\n/);
+});
+
+t.test('a wrong command line ends with 64', async (t) => {
+  const folder = t.testdir();
+  for (const words of [[], ['1', '--all'], ['x'], ['1', '--pipeline', 'a'], ['1', '--archive', 'a.db']]) {
+    const { code, stderr } = await iovpipe(['dead', 'retry', ...words], folder);
+    t.equal(code, 64, words.join(' '));
+    t.match(stderr, 'dead retry');
+  }
+});
+
+const byCode = (one: { code: string }, other: { code: string }) => one.code.localeCompare(other.code);

@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+const CLOCK = new URL('./movedClock.js', import.meta.url).href;
+/** No process of a test outlives this. */
+const LIFETIME_MS = 120_000;
+
+/** A line of its log; what is no JSON stands in `msg`. */
+export interface Said {
+  level?: string;
+  msg: string;
+  [field: string]: unknown;
+}
+
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** The real command line as a process of its own, which may be killed at any moment; its log lines are kept. */
+export class IovpipeProcess {
+  readonly said: Said[] = [];
+  readonly ended: Promise<Ended>;
+  readonly #child: ChildProcess;
+  readonly #listeners = new Set<(said: Said | undefined) => void>();
+
+  /** @param nowMs what its clock shows at the start; the machine's time by default */
+  constructor(words: readonly string[], folder: string, nowMs: number = Date.now()) {
+    // without the tester's own secrets, and without what the test runner would load into the process
+    const { CREDENTIALS_DIRECTORY: _, NODE_OPTIONS: __, ...env } = process.env;
+    env.IOVPIPE_TEST_CLOCK_OFFSET_MS = String(nowMs - Date.now());
+    this.#child = spawn(process.execPath, ['--import', CLOCK, MAIN, ...words], {
+      cwd: folder,
+      env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      timeout: LIFETIME_MS,
+      killSignal: 'SIGKILL',
+    });
+    const lines = createInterface(this.#child.stderr!).on('line', (line) => this.#hear(line));
+    this.ended = Promise.all([once(this.#child, 'exit'), once(lines, 'close')]).then(([[code, signal]]) => {
+      for (const listener of [...this.#listeners]) listener(undefined);
+      return { code, signal } as Ended;
+    });
+  }
+
+  /** Resolves with the first line, of those said already or yet to come, that is looked for; rejects where none came. */
+  says(wanted: (said: Said) => boolean): Promise<Said> {
+    const before = this.said.find(wanted);
+    if (before) return Promise.resolve(before);
+    return new Promise((resolve, reject) => {
+      const listener = (said: Said | undefined) => {
+        if (said && !wanted(said)) return;
+        this.#listeners.delete(listener);
+        if (said) resolve(said);
+        else reject(new Error(`the process ended without saying it; its last words: ${this.words}`));
+      };
+      this.#listeners.add(listener);
+    });
+  }
+
+  /** Every listener is up. */
+  ready(): Promise<Said> {
+    return this.says(({ msg }) => msg === 'ready');
+  }
+
+  get words(): string {
+    return this.said
+      .slice(-5)
+      .map((said) => JSON.stringify(said))
+      .join('\n');
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  #hear(line: string): void {
+    const said = parsed(line);
+    this.said.push(said);
+    for (const listener of [...this.#listeners]) listener(said);
+  }
+}
+
+function parsed(line: string): Said {
+  try {
+    return JSON.parse(line) as Said;
+  } catch {
+    return { msg: line };
+  }
+}

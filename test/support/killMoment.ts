@@ -1,0 +1,50 @@
+import { EventEmitter } from 'node:events';
+import { mkdirSync, watch } from 'node:fs';
+import type { IovpipeProcess } from './iovpipeProcess.js';
+
+/** Something that happens again and again; `tick` counts, and what comes back ends the watching. */
+export type Happening = (tick: (count: number) => void) => () => void;
+
+/** Each change in a directory: a file made, written to, renamed or removed. */
+export function changesIn(directory: string, onName: (name: string) => void = () => undefined): Happening {
+  return (tick) => {
+    mkdirSync(directory, { recursive: true });
+    const watcher = watch(directory, (_event, name) => {
+      if (name !== null) onName(name);
+      tick(1);
+    });
+    return () => watcher.close();
+  };
+}
+
+/** Each event of an emitter. */
+export function eventsOf(emitter: EventEmitter, event: string): Happening {
+  return (tick) => {
+    const listener = () => tick(1);
+    emitter.on(event, listener);
+    return () => emitter.off(event, listener);
+  };
+}
+
+/**
+ * Sends a signal when something has happened so many times, and waits for the end.
+ * @returns whether it came to that before the process ended by itself
+ */
+export async function signalAfter(
+  count: number,
+  happening: Happening,
+  running: IovpipeProcess,
+  signal: NodeJS.Signals = 'SIGKILL',
+): Promise<boolean> {
+  let seen = 0;
+  let sent = false;
+  const leave = happening((more) => {
+    seen += more;
+    if (sent || seen < count) return;
+    sent = true;
+    running.signal(signal);
+  });
+  const ended = await running.ended;
+  leave();
+  return signal === 'SIGKILL' ? ended.signal === 'SIGKILL' : sent;
+}
