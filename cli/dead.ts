@@ -56,7 +56,7 @@ function list(store: Store, given: Given): number {
     limit: LISTED_MAX,
   });
   if (given.values.json) {
-    printJson(letters.map(withoutContent));
+    printJson(letters);
     return EXIT.done;
   }
   const rows = letters.map(({ id, at, pipeline, origin, code, reason, state }) => [

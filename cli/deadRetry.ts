@@ -60,7 +60,11 @@ function chosen(
   const take = (id: number, letter: DeadLetter | undefined) => {
     const reason = obstacle(config, letter);
     if (reason !== undefined) refused.push({ id, reason });
-    else if (letter) ids.set(letter.pipeline, ids.get(letter.pipeline) ?? []).get(letter.pipeline)?.push(id);
+    else if (letter)
+      ids
+        .set(letter.pipeline, ids.get(letter.pipeline) ?? [])
+        .get(letter.pipeline)
+        ?.push(id);
   };
   if ('ids' in select) for (const id of select.ids) take(id, store.deadLetter(id));
   else for (const { id } of waiting(select.pipeline)) take(id, store.deadLetter(id));

@@ -135,8 +135,8 @@ class FileSource implements Source {
   async close(): Promise<void> {
     this.#closed = true;
     this.#wake?.();
-    if (this.#progress.behind > 0) this.#notePosition();
-    await Promise.all(this.#noting);
+    if (this.#options.resume && this.#fingerprint !== '') this.#notePosition();
+    await Promise.all(this.#noting); // and with it everything that was queued before: the next run finds all of it done
     const failure = this.#failure;
     this.#failure = undefined;
     if (failure) throw failure;
@@ -195,7 +195,7 @@ class FileSource implements Source {
 
   #store(transaction: Transaction, step?: Step): void {
     // a line that failed for now is read again, and with it all after it: none of those may be stored before
-    if (step && this.#failure)
+    if (step && (this.#failure || this.#closed))
       throw new IovError('STOPPED', `${this.#name}: a line before this one has not been stored`);
     const position = { ...this.#progress.reachedIn(transaction, step), fingerprint: this.#fingerprint };
     transaction.setPosition(this.#context.pipeline, this.#options.path, position);

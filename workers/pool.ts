@@ -1,6 +1,8 @@
 import { Piscina } from 'piscina';
 
 const IDLE_MS = 10_000;
+/** Workers make short-lived objects alone; a large nursery would only be memory. */
+const NURSERY_MB = 8;
 
 /** Worker threads that all run one module's default export; started when needed, ended when idle. */
 export interface Pool {
@@ -20,6 +22,7 @@ export function openPool(module: URL, threads: number, workerData?: unknown): Po
     minThreads: 0,
     maxThreads: threads,
     idleTimeout: IDLE_MS,
+    resourceLimits: { maxYoungGenerationSizeMb: NURSERY_MB },
     workerData,
   });
   return {

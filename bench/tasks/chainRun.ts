@@ -35,7 +35,7 @@ export async function run(args: { folder: string; server: Server; count: number;
 
 const pipeline = ({ server: { directory }, threads }: { server: Server; threads: number }) => `  chain:
     threads: ${threads}
-    source: { file: { path: stands-in.ndjson, as: message } }
+    source: { file: { path: stands-in.ndjson, as: message, resume: false } }
     operators:
       - authenticate: {}
       - decrypt: { field: EncryptUserInfo, table: 8 }

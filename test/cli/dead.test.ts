@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { DeadLetter } from '../../contract/store.js';
@@ -111,7 +112,7 @@ t.test('a card above the limit is kept, and sent again beside the daemon once a 
 t.test('letters of a file go again, all or those of one pipeline; what fails again has its new reason', async (t) => {
   const { folder, daemon, letters, change } = await operator(t);
   await daemon.says(({ msg, pipeline }) => msg === 'pipeline has ended' && pipeline === 'cards-in');
-  t.match(await letters(), [{ code: 'RECORD_INVALID' }, { code: 'MESSAGE_NOT_JSON' }].sort(byCode));
+  t.match((await letters()).sort(byCode), [{ code: 'MESSAGE_NOT_JSON' }, { code: 'RECORD_INVALID' }]);
 
   change('Card: CardNumber', 'Card: ICCID');
   const other = await iovpipe(['dead', 'retry', '--pipeline', 'accounts-in'], folder);
@@ -133,7 +134,11 @@ t.test('letters of a file go again, all or those of one pipeline; what fails aga
 t.test('what cannot be sent again is told, and nothing is done', async (t) => {
   const { folder, daemon, letters, change } = await operator(t);
   await daemon.says(({ msg, pipeline }) => msg === 'pipeline has ended' && pipeline === 'cards-in');
+  const ended = spawnSync(process.execPath, ['--version']).pid;
+  const parts = [`${process.pid}-lives.part`, `${ended}-ended.part`].map((name) => join(folder, 'var/outbox', name));
+  for (const part of parts) writeFileSync(part, '');
   t.match(await iovpipe(['run', '--once', 'backfill'], folder), { code: 0 }, 'beside the daemon, whose port it leaves');
+  t.strictSame(parts.map(existsSync), [true, false], 'what another process is packing stays');
   const cut = (await letters()).find(({ pipeline }) => pipeline === 'backfill');
   const refused = await iovpipe(['dead', 'retry', String(cut?.id), '999'], folder);
   t.equal(refused.code, 1);
@@ -146,7 +151,7 @@ t.test('what cannot be sent again is told, and nothing is done', async (t) => {
   t.match(unknown.stderr, /has no pipeline cards-in\n/);
 });
 
-t.test('a wrong command line ends with 64', async (t) => {
+t.test('a wrong command line of retry ends with 64', async (t) => {
   const folder = t.testdir();
   for (const words of [[], ['1', '--all'], ['x'], ['1', '--pipeline', 'a'], ['1', '--archive', 'a.db']]) {
     const { code, stderr } = await iovpipe(['dead', 'retry', ...words], folder);

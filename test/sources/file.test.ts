@@ -155,7 +155,7 @@ t.test('records and position are one transaction: broken off anywhere, each line
   for (let isDone = false; !isDone; runs += 1) {
     const archive = await archiveSpec.create(optionsOf(archiveSpec, { kind: 'KH', code: '0002' }), context);
     let left = Math.floor(random() * 700);
-    // the process ends here: what is on its way may be stored or not, and nobody hears of it
+    // one line fails for now, while others before and after it are on their way
     const breaking = keepingSink(async (item) => {
       if (left-- === 0) throw new IovError('STOPPED', 'broken off');
       await (archive as ReturnType<typeof keepingSink>).write(item);
