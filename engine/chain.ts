@@ -52,7 +52,7 @@ export class ChainRun {
     for (const { operators: stretch, threaded } of stretches(operators, pipeline.threads)) {
       if (threaded) {
         const data = threadData(pipeline.name, stretch, around.context);
-        parts.push(new KernelThreads(data, pipeline.threads, around.context.log));
+        parts.push(new KernelThreads(data, pipeline.threads, around.context.log, parts.length === 0));
       } else {
         for (const { spec, options, place } of stretch) parts.push(await spec.create(options, contextAt(place)));
       }

@@ -5,8 +5,9 @@ import type { Context, Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Item, JsonObject, Lines } from '../contract/item.js';
 import { Receipt } from '../contract/receipt.js';
+import { parseStrictJson } from '../notice/strictJson.js';
 import { systemClock } from './clock.js';
-import type { BatchOutcome, Crossing, Outcome, ThreadData } from './kernelThreads.js';
+import { type Batch, type BatchOutcome, joined, type Known, type Outcome, type ThreadData } from './kernelThreads.js';
 import { component } from './registry.js';
 
 /** Settled in the main thread; a pure operator has no business with it. */
@@ -15,21 +16,21 @@ const ELSEWHERE = new Receipt(() => undefined);
 let kernels: Promise<readonly Kernel[]> | undefined;
 let logged: BatchOutcome['logged'] = [];
 
-export default async function run(batch: readonly Crossing[]): Promise<BatchOutcome> {
+export default async function run({ texts, lengths, known }: Batch): Promise<BatchOutcome> {
   kernels ??= create(dataOf(workerData));
   const chain = await kernels;
   const outcomes: Outcome[] = [];
   const encoded: Uint8Array[] = [];
-  for (const crossing of batch) outcomes.push(await outcomeOf(chain, crossing, encoded));
-  const bytes = new Uint8Array(encoded.reduce((total, { byteLength }) => total + byteLength, 0));
   let at = 0;
-  for (const part of encoded) {
-    bytes.set(part, at);
-    at += part.byteLength;
+  for (const [index, { tags, origin }] of (JSON.parse(known) as Known[]).entries()) {
+    const length = lengths[index] ?? 0;
+    const text = texts.subarray(at, at + length);
+    at += length;
+    outcomes.push(await outcomeOf(chain, { tags, origin }, text, encoded));
   }
   const said = logged;
   logged = [];
-  return { outcomes, bytes, logged: said };
+  return { outcomes: JSON.stringify(outcomes), bytes: joined(encoded), logged: said };
 }
 
 /** Piscina hands its user's data over inside its own. */
@@ -67,9 +68,14 @@ function contextOf({ pipeline, peers, site }: ThreadData, place: string): Contex
 
 const say = (level: keyof Log) => (fields: object, message: string) => void logged.push({ level, fields, message });
 
-async function outcomeOf(chain: readonly Kernel[], crossing: Crossing, encoded: Uint8Array[]): Promise<Outcome> {
+async function outcomeOf(
+  chain: readonly Kernel[],
+  known: Known,
+  text: Uint8Array,
+  encoded: Uint8Array[],
+): Promise<Outcome> {
   try {
-    let items: Item[] = [{ ...crossing, receipt: ELSEWHERE, effects: [] }];
+    let items: Item[] = [{ ...known, value: parseStrictJson(text), receipt: ELSEWHERE, effects: [] }];
     for (const kernel of chain) {
       const next: Item[] = [];
       for (const item of items) {

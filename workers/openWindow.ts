@@ -43,12 +43,14 @@ export class OpenWindow {
   /** Adds a block's records; gives the files that began with them. */
   add(item: Item, block: Lines): Item[] {
     const started: Item[] = [];
-    const share = item.receipt.share();
+    // one record is in one file, so that its receipt goes there as it is: there are many of them
+    const share = block.count === 1 ? undefined : item.receipt.share();
+    const part = () => share?.part() ?? item.receipt;
     if (block.count === 0 && !this.#file) started.push(this.#begin());
-    if (block.count === 0) this.#file?.receipts.push(share.part());
+    if (block.count === 0) this.#file?.receipts.push(part());
     for (let from = 0; from < block.count; ) {
       if (this.#tooLarge(block, from)) {
-        this.#refuse(item, block, from, share.part());
+        this.#refuse(item, block, from, part());
         from += 1;
         continue;
       }
@@ -58,10 +60,10 @@ export class OpenWindow {
       if (!file) break;
       const to = this.#fittingEnd(file, block, from);
       file.append(block, from, to, this.#positionAfter(block, from, to));
-      file.receipts.push(share.part());
+      file.receipts.push(part());
       from = to;
     }
-    share.close();
+    share?.close();
     return started;
   }
 

@@ -51,7 +51,11 @@ export class Packer {
     });
     const early = await settledNow(file.plan);
     const { port1, port2 } = new MessageChannel();
-    const task: PackTask = { port: port2, steps, partialPath: join(this.#outbox, `${process.pid}-${randomUUID()}.part`) };
+    const task: PackTask = {
+      port: port2,
+      steps,
+      partialPath: join(this.#outbox, `${process.pid}-${randomUUID()}.part`),
+    };
     if (early) task.name = nameOf(early);
     const packing = this.#pool.run<Packed>(task, { transferList: [port2], signal });
     try {

@@ -28,6 +28,7 @@ export class CarMaker extends EventEmitter<{ answer: [Sent]; refusal: [string] }
   readonly #made: Generator;
   readonly #auth: JsonObject;
   #next = 0;
+  #givenUp = false;
   #last = Number.POSITIVE_INFINITY;
   #up: Promise<unknown> = Promise.resolve();
 
@@ -44,6 +45,15 @@ export class CarMaker extends EventEmitter<{ answer: [Sent]; refusal: [string] }
     return Math.ceil(this.#next / 2);
   }
 
+  /** What the operator now has to deliver: accounts by ICCID, vehicles by RequestID. */
+  delivered(): { accounts: string[]; vehicles: string[] } {
+    const of = (kind: Sent['kind']) => this.answered.filter((sent) => sent.kind === kind);
+    return {
+      accounts: of('account').map(({ detail }) => String(detail.ICCID)),
+      vehicles: of('vehicle').map(({ requestId }) => requestId),
+    };
+  }
+
   /** A caller whose connection broke tries again when this resolves. */
   wait(up: Promise<unknown>): void {
     this.#up = up;
@@ -53,6 +63,12 @@ export class CarMaker extends EventEmitter<{ answer: [Sent]; refusal: [string] }
   /** Begins no other car after these; what is on its way is brought to its end. */
   stopAfter(cars = this.cars): void {
     this.#last = 2 * cars;
+  }
+
+  /** What has not been answered by now is not sent again. */
+  giveUp(): void {
+    this.stopAfter();
+    this.#givenUp = true;
   }
 
   /** Sends until told to stop. */
@@ -67,7 +83,7 @@ export class CarMaker extends EventEmitter<{ answer: [Sent]; refusal: [string] }
   }
 
   async #untilAnswered(message: Message): Promise<void> {
-    for (;;) {
+    while (!this.#givenUp) {
       const up = this.#up;
       const heard = await post(message.url, this.#site.ca, message.body()).catch(() => undefined);
       if (heard?.body.OprRst === '1') {

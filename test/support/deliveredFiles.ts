@@ -55,19 +55,34 @@ export function brokenSequences(files: readonly DeliveredFile[]): string[] {
   return [...windows].filter(([, group]) => !isWhole(group)).map(([window]) => window);
 }
 
-/** How often each key is among the records of one kind. */
-export function timesDelivered(
+/**
+ * What is not as promised: an account (by ICCID) or vehicle (by RequestID) that is not exactly once in the files of each of
+ * these types, or is there though nobody asked for it.
+ */
+export function notOnce(
   files: readonly DeliveredFile[],
-  content: 'KH' | 'CL',
-  type: 'P' | 'F',
-  field: string,
-): Map<string, number> {
-  const times = new Map<string, number>();
-  for (const file of files) {
-    if (file.content !== content || file.type !== type) continue;
-    for (const record of file.records) times.set(String(record[field]), (times.get(String(record[field])) ?? 0) + 1);
+  expected: { accounts?: readonly string[]; vehicles?: readonly string[] },
+  types: readonly ('P' | 'F')[] = ['P', 'F'],
+): string[] {
+  const problems: string[] = [];
+  for (const type of types) {
+    for (const [content, field, wanted = []] of [
+      ['KH', 'ICCID', expected.accounts],
+      ['CL', 'RequestID', expected.vehicles],
+    ] as const) {
+      const times = new Map(wanted.map((key) => [key, 0]));
+      for (const file of files) {
+        if (file.content !== content || file.type !== type) continue;
+        for (const record of file.records) {
+          const key = String(record[field]);
+          if (times.has(key)) times.set(key, (times.get(key) ?? 0) + 1);
+          else problems.push(`${file.fileName}: ${key} was not expected`);
+        }
+      }
+      for (const [key, count] of times) if (count !== 1) problems.push(`${content} ${type}: ${key} came ${count} times`);
+    }
   }
-  return times;
+  return problems;
 }
 
 /** Holds a directory to its word: a final name, once seen, has the same content for ever. */
@@ -104,6 +119,6 @@ export class FinalNames {
   }
 }
 
-/** The content that stands in front of each final name: what `FinalNames` finds must be whole, not only unchanging. */
+/** Names of what is still being uploaded. */
 export const partialNames = (directory: string): string[] =>
   readdirSync(directory).filter((name) => name.endsWith('.tmp'));

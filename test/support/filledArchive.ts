@@ -20,6 +20,24 @@ export function accountRecords(seed: number, from: number, to: number): { iccid:
   });
 }
 
+/** The schedules of these pipelines last ran at that time: whoever starts later finds them due. */
+export async function schedulesDone(path: string, pipelines: readonly string[], atMs: number): Promise<void> {
+  const store = await openSqliteStore({ path, clock: new SimulatedClock(atMs), log: keptLog() });
+  const position = { offset: atMs, line: 0, fingerprint: '' };
+  await store.commit(
+    pipelines.map((name) => (transaction) => transaction.setPosition(name, 'schedule', position)),
+  );
+  await store.close();
+}
+
+/** Of these pipelines those whose schedule has not come that far. */
+export async function schedulesBehind(path: string, pipelines: readonly string[], atMs: number): Promise<string[]> {
+  const store = await openSqliteStore({ path, clock: new SimulatedClock(atMs), log: keptLog(), readOnly: true });
+  const behind = pipelines.filter((name) => (store.position(name, 'schedule')?.offset ?? 0) < atMs);
+  await store.close();
+  return behind;
+}
+
 /** Puts accounts (KH, by ICCID) and vehicles (CL, by RequestID) of that day into an archive. */
 export async function fillArchive(
   path: string,

@@ -1,5 +1,6 @@
-import { EventEmitter } from 'node:events';
+import type { EventEmitter } from 'node:events';
 import { mkdirSync, watch } from 'node:fs';
+import type { FaultProxy } from './faultProxy.js';
 import type { IovpipeProcess } from './iovpipeProcess.js';
 
 /** Something that happens again and again; `tick` counts, and what comes back ends the watching. */
@@ -23,6 +24,19 @@ export function eventsOf(emitter: EventEmitter, event: string): Happening {
     const listener = () => tick(1);
     emitter.on(event, listener);
     return () => emitter.off(event, listener);
+  };
+}
+
+/** Bytes that go through a proxy to its server. */
+export function bytesThrough(proxy: FaultProxy): Happening {
+  return (tick) => {
+    let before = proxy.bytes;
+    const listener = (total: number) => {
+      tick(total - before);
+      before = total;
+    };
+    proxy.on('bytes', listener);
+    return () => proxy.off('bytes', listener);
   };
 }
 

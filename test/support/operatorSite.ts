@@ -14,6 +14,9 @@ export const AFTERNOON_MS = cutoffMs('2026111515');
 export const MIDNIGHT_MS = cutoffMs('2026111600');
 export const AFTER_MIDNIGHT_MS = MIDNIGHT_MS + 1_800_000;
 
+/** Its pipelines that deliver a window by a schedule. */
+export { EXPORTS } from '../../demo/world.js';
+
 export interface ServerAddress {
   host: string;
   port: number;

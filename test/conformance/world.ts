@@ -1,0 +1,99 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { parse } from 'yaml';
+import type { HttpsListener } from '../../connections/httpsListener.js';
+import type { ComponentSpec, Connection, SourceSpec } from '../../contract/component.js';
+import type { Context } from '../../contract/context.js';
+import type { Store } from '../../contract/store.js';
+import { type Certificates, makeCertificates } from '../../demo/certificates.js';
+import { newSshKeys, type SshKeys } from '../../demo/sshKeys.js';
+import { component } from '../../engine/registry.js';
+import { bareContext } from '../support/bareContext.js';
+import { type Heard, post } from '../support/httpsChannel.js';
+import { accountMessage, maker } from '../support/messages.js';
+import { optionsOf } from '../support/options.js';
+import { append, DAY_16_MS, HOUR_MS, newRecord, testStore } from '../support/testStore.js';
+
+/** Of the archive that sources read. */
+const CODES = ['0001', '0002', '0003'];
+export const CUTOFF = '2022111600';
+
+/** A place in which any component can be created as the engine does, with real services behind it. */
+export interface World {
+  folder: string;
+  store: Store;
+  create<Spec extends ComponentSpec>(spec: Spec, changes?: object): Promise<Awaited<ReturnType<Spec['create']>>>;
+  /** Opens the listener, once a source has told it its path. */
+  listen(): Promise<void>;
+  /** Gives a source so many items to read: lines of a file, callers, windows of an archive, dropped files. */
+  supply(source: SourceSpec, count: number): Promise<void>;
+  /** What callers heard, each when it is answered. */
+  answers: Promise<Heard>[];
+}
+
+let made: Promise<{ tls: Certificates; keys: SshKeys }> | undefined;
+
+export async function world(t: Test): Promise<World> {
+  made ??= Promise.all([makeCertificates(), newSshKeys()]).then(([tls, keys]) => ({ tls, keys }));
+  const { tls, keys } = await made;
+  const { store, clock, path, log } = await testStore(t);
+  const folder = join(path, '..');
+  const fingerprint = keys.fingerprint;
+  const connections: Record<string, Connection> = {};
+  const answers: Promise<Heard>[] = [];
+  const context: Context = {
+    ...bareContext({ directory: folder, store, log }),
+    clock,
+    peers: { operator: maker, oem: maker, regulator: maker },
+    connection: <Kind extends Connection>(name: string) => connections[name] as Kind,
+    run: { cutoff: CUTOFF, atMs: DAY_16_MS, again: false },
+  };
+  // What an example says of the world, as it is here; everything else is taken from the example itself.
+  const here: Record<string, object> = {
+    'source file': { path: 'records.ndjson' },
+    'source archive': { kind: 'KH', window: 'full' },
+    'source sftpServer': {
+      listen: '127.0.0.1:0',
+      hostKey: keys.privateKey,
+      directory: folder,
+      logins: [{ username: 'oem1', publicKey: keys.publicKey.trim() }],
+    },
+    'sink https': { url: 'https://127.0.0.1:9/t1/account', ca: tls.ca },
+    'connection https': { listen: '127.0.0.1:0', cert: tls.cert, key: tls.key },
+    'connection sftp': {
+      host: '127.0.0.1',
+      port: 9,
+      username: 'oem1',
+      privateKey: keys.privateKey,
+      hostKey: fingerprint,
+    },
+  };
+  const create: World['create'] = async (spec, changes = {}) => {
+    const wanted = here[`${spec.role} ${spec.name}`] ?? (parse(spec.examples[0]?.yaml ?? '') as object);
+    return spec.create(optionsOf(spec, { ...wanted, ...changes }), context) as never;
+  };
+  connections.t1 = (await create(component('connection', 'https')!)) as Connection;
+  connections.regulator = (await create(component('connection', 'sftp')!)) as Connection;
+  t.teardown(async () => {
+    for (const connection of Object.values(connections)) await connection.close?.();
+    await Promise.allSettled(answers);
+  });
+  const listener = connections.t1 as HttpsListener;
+  const supply = async ({ name }: SourceSpec, count: number) => {
+    const numbers = Array.from({ length: count }, (_, index) => index);
+    if (name === 'file') {
+      writeFileSync(join(folder, 'records.ndjson'), numbers.map((number) => `{"number":${number}}\n`).join(''));
+    } else if (name === 'https') {
+      const url = `https://127.0.0.1:${listener.port}/t1/account`;
+      for (const number of numbers) answers.push(post(url, tls.ca, JSON.stringify(accountMessage(`R-${number}`))));
+    } else if (name === 'archive') {
+      for (const code of CODES) await append(store, ...numbers.map((number) => newRecord(`{"n":${number}}`, { code })));
+      clock.set(DAY_16_MS + HOUR_MS);
+    } else if (name === 'sftpServer') {
+      mkdirSync(join(folder, 'oem1'));
+      for (const number of numbers) writeFileSync(join(folder, 'oem1', `drop-${number}.bin`), 'x');
+    } else throw new Error(`tell test/conformance/world.ts how the source ${name} gets something to read`);
+  };
+  return { folder, store, create, listen: () => listener.open(), supply, answers };
+}
