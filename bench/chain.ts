@@ -22,7 +22,12 @@ export async function chainBench(server: Server, scales: readonly number[]): Pro
   for (const scale of scales) {
     const folder = mkdtempSync(join(tmpdir(), 'iovpipe-bench-'));
     const count = scale * UNIT_COUNT;
-    const result = await measure<{ seconds: number; files: number }>('chainRun', { folder, server, count, threads: availableParallelism() });
+    const result = await measure<{ seconds: number; files: number }>('chainRun', {
+      folder,
+      server,
+      count,
+      threads: availableParallelism(),
+    });
     rmSync(folder, { recursive: true, force: true });
     const bytes = count * bytesPerBody;
     rows.push({

@@ -43,7 +43,7 @@ the day's and the month's files by SFTP, the regulator checks them. Ends with a 
     teller.end();
     print(summary(day, folder, performance.now() - started));
     const right = day.report.problems.length === 0 && day.refused.length === 0 && day.unsent === 0;
-    if (given.values['stay']) {
+    if (given.values.stay) {
       complain(`staying up; ${folder}/demo.json names the endpoints; Ctrl-C ends`);
       await new Promise((stop) => process.once('SIGINT', stop).once('SIGTERM', stop));
     }

@@ -28,7 +28,7 @@ stop; what is under way is finished then, and a second signal does not wait. A f
     if (cutoff !== undefined && !isCutoff(cutoff)) {
       throw new IovError('USAGE', `--cutoff: expected an hour as YYYYMMDDHH, got ${JSON.stringify(cutoff)}`);
     }
-    if (name === undefined && (cutoff !== undefined || given.values['again'])) {
+    if (name === undefined && (cutoff !== undefined || given.values.again)) {
       throw new IovError('USAGE', '--cutoff and --again go with --once NAME');
     }
     const config = await checked(given.positionals[0] ?? 'pipeline.yaml');
@@ -42,7 +42,7 @@ stop; what is under way is finished then, and a second signal does not wait. A f
       else
         await engine.once(name, {
           ...(cutoff !== undefined && { cutoff }),
-          again: given.values['again'] === true,
+          again: given.values.again === true,
           signal: stop,
         });
       return stop.aborted && name !== undefined ? EXIT.failed : EXIT.done;

@@ -76,7 +76,7 @@ async function readRecords(path: string, name: BatchName, expected: Expected, pr
 const keyOf = (content: 'KH' | 'CL', type: 'P' | 'F', id: unknown) => `${content} ${type} ${String(id)}`;
 
 function count(found: Map<string, { record: JsonObject; times: number }>, name: BatchName, record: JsonObject): void {
-  const key = keyOf(name.content, name.type, name.content === 'KH' ? record['ICCID'] : record['RequestID']);
+  const key = keyOf(name.content, name.type, name.content === 'KH' ? record.ICCID : record.RequestID);
   found.set(key, { record, times: (found.get(key)?.times ?? 0) + 1 });
 }
 
@@ -101,7 +101,7 @@ function checkSent(
   const t1 = createCipher(expected.t1Cipher);
   for (const { kind, requestId, detail } of expected.sent) {
     for (const type of ['P', 'F'] as const) {
-      const key = kind === 'account' ? keyOf('KH', type, detail['ICCID']) : keyOf('CL', type, requestId);
+      const key = kind === 'account' ? keyOf('KH', type, detail.ICCID) : keyOf('CL', type, requestId);
       const { record, times } = found.get(key) ?? { record: {}, times: 0 };
       if (times !== 1) problems.push(`${requestId}: expected once in ${type}, found ${times} times`);
       else if (!sameContent(kind, detail, record, t1))
@@ -116,8 +116,7 @@ function sameContent(
   record: JsonObject,
   t1: ReturnType<typeof createCipher>,
 ): boolean {
-  if (kind === 'vehicle')
-    return isDeepStrictEqual(JSON.parse(t1.decryptText(String(record['EncryptCarInfo']))), detail);
-  const merged = mergeRegistration(detail, record, String(record['OperType']));
+  if (kind === 'vehicle') return isDeepStrictEqual(JSON.parse(t1.decryptText(String(record.EncryptCarInfo))), detail);
+  const merged = mergeRegistration(detail, record, String(record.OperType));
   return isDeepStrictEqual({ ...merged }, { ...record });
 }

@@ -122,6 +122,7 @@ export class Engine {
         return;
       } catch (thrown) {
         const error = IovError.from(thrown);
+        if (stop.aborted && error.code === 'STOPPED') return this.#noteStop(pipeline, error);
         if (stop.aborted || (pipeline.source.spec.lasts === 'finite' && !error.retryable)) throw error;
         this.#options.log.error({ pipeline: pipeline.name, code: error.code, againInMs: delayMs }, error.message);
         await this.#pause(delayMs, stop);
@@ -163,6 +164,7 @@ export class Engine {
         return;
       } catch (thrown) {
         const error = IovError.from(thrown);
+        if (stop.aborted && error.code === 'STOPPED') return this.#noteStop(pipeline, error);
         this.#options.log.error(
           { pipeline: pipeline.name, code: error.code, againInMs: delayMs, alarm: 'exportFailed' },
           error.message,
@@ -170,6 +172,11 @@ export class Engine {
         await this.#pause(delayMs, stop);
       }
     }
+  }
+
+  /** What a stop has broken off is no failure: the next start takes it up. */
+  #noteStop({ name }: CheckedPipeline, { message }: IovError): void {
+    this.#options.log.info({ pipeline: name }, `stopped, and resumed at the next start: ${message}`);
   }
 
   /** Back-off is in the machine's time, whatever the pipelines' clock says. */

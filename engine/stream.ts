@@ -48,6 +48,7 @@ export async function runChain(chain: Chain): Promise<void> {
     source.destroy();
   };
   sink.once('error', stop);
+  source.once('error', stop); // what it has given is not the whole: highland ends after an error, and would flush it as such
   chain.signal.addEventListener('abort', stop, { once: true });
   const fail = (item: Item, error: IovError) =>
     chain.failed(item, error).catch((reason: unknown) => {

@@ -16,7 +16,24 @@ export const spec = defineOperator({
   gives: 'message',
   pure: true,
   options: Type.Object({}, { additionalProperties: false }),
-  examples: [{ title: 'Before anything else', yaml: '{}' }],
+  examples: [
+    {
+      title: 'Before anything else',
+      yaml: '{}',
+      input: [
+        {
+          RequestID: 'R1',
+          Auth: { PlatformID: 'OEM-1', SignNature: '165fa4ead19a48377c41ce020d226750a9dce98ffbf6a1fa18395acc15a7e7ed' },
+        },
+      ],
+      output: [
+        {
+          RequestID: 'R1',
+          Auth: { PlatformID: 'OEM-1', SignNature: '165fa4ead19a48377c41ce020d226750a9dce98ffbf6a1fa18395acc15a7e7ed' },
+        },
+      ],
+    },
+  ],
   create: (_options, { peers }) => new Authenticate(peers),
 });
 

@@ -34,7 +34,14 @@ export const spec = defineOperator({
     },
     { additionalProperties: false },
   ),
-  examples: [{ title: 'Accounts', yaml: 'field: EncryptUserInfo\ntable: 8' }],
+  examples: [
+    {
+      title: 'Accounts',
+      yaml: 'field: EncryptUserInfo\ntable: 8',
+      input: [{ RequestID: 'R1', EncryptUserInfo: { ICCID: '89860012345678901234' } }],
+      output: [{ ICCID: '89860012345678901234' }],
+    },
+  ],
   create: (options, context) => new Decrypt(options, context),
 });
 

@@ -17,7 +17,14 @@ export const spec = defineOperator({
     { max: Type.Integer({ default: 10, minimum: 1, maximum: 1_000_000, description: 'Cards a person may hold.' }) },
     { additionalProperties: false },
   ),
-  examples: [{ title: 'The number of article 11', yaml: 'max: 10' }],
+  examples: [
+    {
+      title: 'The number of article 11',
+      yaml: 'max: 10',
+      input: [{ ICCID: '89860012345678901234', CustomerType: '2' }],
+      output: [{ ICCID: '89860012345678901234', CustomerType: '2' }],
+    },
+  ],
   create({ max }) {
     return {
       transform(item) {

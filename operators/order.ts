@@ -30,6 +30,12 @@ export const spec = defineOperator({
   examples: [
     { title: 'Accounts', yaml: 'table: 12' },
     { title: 'Vehicles, as the CL files want them', yaml: 'table: 10\nomit: [Auth]' },
+    {
+      title: 'Answers',
+      yaml: 'table: 9',
+      input: [{ OprRst: '1', RequestID: 'R1' }],
+      output: ['{"RequestID":"R1","OprRst":"1"}'],
+    },
   ],
   async create({ table, omit, inapplicable }, { site }) {
     const { compileSerializer } = await import('../notice/serializer.js');

@@ -17,7 +17,22 @@ export const spec = defineOperator({
     { peer: Type.String({ peer: true, description: 'The peer the message is for.' }) },
     { additionalProperties: false },
   ),
-  examples: [{ title: 'Messages for the operator', yaml: 'peer: operator' }],
+  examples: [
+    {
+      title: 'Messages for the operator, to whom we are OEM-1 with the password `correct horse`',
+      yaml: 'peer: operator',
+      input: [{ RequestID: 'R1' }],
+      output: [
+        {
+          RequestID: 'R1',
+          Auth: {
+            PlatformID: 'OEM-1',
+            SignNature: '165fa4ead19a48377c41ce020d226750a9dce98ffbf6a1fa18395acc15a7e7ed',
+          },
+        },
+      ],
+    },
+  ],
   create({ peer }, { peers, place }) {
     const self = peers[peer];
     if (!self) throw new IovError('CONFIG_INVALID', `${place}.peer: expected a peer of the peers file, got ${peer}`);

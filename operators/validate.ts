@@ -35,6 +35,12 @@ export const spec = defineOperator({
   examples: [
     { title: 'What a car maker sent', yaml: 'table: 8' },
     { title: 'Strict, before it goes to the regulator', yaml: 'table: 12\ncodes: reject\nchecks: reject' },
+    {
+      title: 'Answers',
+      yaml: 'table: 9',
+      input: [{ RequestID: 'R1', OprRst: '1' }],
+      output: [{ RequestID: 'R1', OprRst: '1' }],
+    },
   ],
   async create({ table, ...options }, { site, log, pipeline, place }) {
     const { compileValidator } = await import('../notice/validator.js');

@@ -121,7 +121,7 @@ class HttpsSource implements Source {
     signal.addEventListener('abort', stop, { once: true });
     try {
       this.#admit();
-      while (!signal.aborted) {
+      while (!signal.aborted && this.#state === 'reading') {
         const item = this.#ready.shift();
         if (item) yield item;
         else

@@ -102,6 +102,7 @@ logins:
     const { pipeline, store, log } = context;
     const waiting: Drop[] = [];
     let wake: () => void = () => undefined;
+    let closed = false;
     const logins = options.logins.map(({ directory, ...login }) => {
       const own = directory ?? login.username;
       const { fileBytesMax, path: shownAt } = options;
@@ -181,24 +182,30 @@ logins:
           wake();
         };
         signal.addEventListener('abort', stop, { once: true });
-        while (!signal.aborted) {
-          const drop = waiting.shift();
-          if (drop) {
-            const item = await itemOf(drop).catch((cause: Error) => {
-              log.error(
-                { file: key(drop), reason: cause.message },
-                'a dropped file cannot be read; it is looked for again at the next start',
-              );
-            });
-            if (item) yield item;
-          } else
-            await new Promise<void>((resolve) => {
-              wake = resolve;
-            });
+        try {
+          while (!signal.aborted && !closed) {
+            const drop = waiting.shift();
+            if (drop) {
+              const item = await itemOf(drop).catch((cause: Error) => {
+                log.error(
+                  { file: key(drop), reason: cause.message },
+                  'a dropped file cannot be read; it is looked for again at the next start',
+                );
+              });
+              if (item) yield item;
+            } else
+              await new Promise<void>((resolve) => {
+                wake = resolve;
+              });
+          }
+        } finally {
+          signal.removeEventListener('abort', stop);
+          stop();
         }
-        stop();
       },
       async close() {
+        closed = true;
+        wake();
         await box.close();
       },
     };

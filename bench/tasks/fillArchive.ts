@@ -7,7 +7,11 @@ const BATCH = 500;
 
 /** Fills an archive with so many bytes of records for each code. */
 export async function run({ path, codes }: { path: string; codes: Record<string, number> }): Promise<object> {
-  const store = await openSqliteStore({ path, clock: new SimulatedClock(systemClock.now() - 2 * 3_600_000), log: openLog({ level: 'warn' }) });
+  const store = await openSqliteStore({
+    path,
+    clock: new SimulatedClock(systemClock.now() - 2 * 3_600_000),
+    log: openLog({ level: 'warn' }),
+  });
   const records = encodedRecords();
   let index = 0;
   for (const [code, bytesWanted] of Object.entries(codes)) {

@@ -20,8 +20,7 @@ export async function run({ folder, cards }: { folder: string; cards: number }):
   for (let from = 0; from < cards; from += BATCH) {
     const effects = Array.from({ length: Math.min(BATCH, cards - from) }, (_, offset) => {
       const fields = source.card(from + offset);
-      return (transaction: Transaction) =>
-        transaction.putCardSide(String(fields['ICCID']), 'card', { fields, tags: {} });
+      return (transaction: Transaction) => transaction.putCardSide(String(fields.ICCID), 'card', { fields, tags: {} });
     });
     await engine.store.commit(effects);
   }

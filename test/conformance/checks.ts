@@ -27,7 +27,8 @@ export function fitsIntoChains(spec: ComponentSpec, others: readonly ComponentSp
     others.flatMap((other) => (other !== spec && 'takes' in other ? other.takes : []) as readonly Shape[]),
   );
   const takes = spec.role === 'source' ? [] : spec.takes;
-  const gives = spec.role === 'sink' ? [] : spec.role === 'source' ? shapesOf(spec) : spec.gives === 'same' ? takes : [spec.gives];
+  const gives =
+    spec.role === 'sink' ? [] : spec.role === 'source' ? shapesOf(spec) : spec.gives === 'same' ? takes : [spec.gives];
   return [
     ...(spec.role !== 'source' && takes.length === 0 ? ['takes nothing'] : []),
     ...takes.filter((shape) => !given.has(shape)).map((shape) => `takes ${shape}, which nobody gives`),
@@ -102,7 +103,8 @@ export async function settlesOnce(kernel: Kernel, values: readonly unknown[], st
     const item: Item = { value, tags: {}, origin: `item ${index}`, effects: [], receipt, raw: Buffer.from('{}') };
     try {
       const made = [...(await kernel.transform(item))];
-      if (made.length > 0 && receipt.settled) problems.push(`item ${index} was passed on, and settled before it arrived`);
+      if (made.length > 0 && receipt.settled)
+        problems.push(`item ${index} was passed on, and settled before it arrived`);
       for (const out of made) rest.take(out);
     } catch (thrown) {
       if (receipt.settled) problems.push(`item ${index} failed, and was settled before`);
@@ -137,12 +139,17 @@ export async function givesUpWhenBroken(kernel: Kernel, values: readonly unknown
         const { plan, content } = out.value as Partial<TextFile>;
         plan?.catch(() => undefined);
         // a file that is given up must not look complete to whoever reads it
-        if (content) void drain(content).then(() => problems.push('a file that was given up could be read to its end'), () => undefined);
+        if (content)
+          void drain(content).then(
+            () => problems.push('a file that was given up could be read to its end'),
+            () => undefined,
+          );
       }
     } catch (thrown) {
       receipt.failed(IovError.from(thrown));
     }
   }
+  await turns(); // what is being stored for itself is durable first
   isClosing = true;
   for (const time of ['once', 'twice']) {
     try {
@@ -225,8 +232,8 @@ export async function endsWithTheSink(source: Source, ready: () => Promise<void>
     if (thrown !== BROKEN) problems.push(`the run: ${String(thrown)}`);
   }
   await source.close?.().catch(() => undefined); // a source may tell here that its last item failed
-  await within(2_000, 'reading goes on after the sink has broken and the source was closed', seen.isOver).catch((thrown) =>
-    problems.push(String(thrown)),
+  await within(2_000, 'reading goes on after the sink has broken and the source was closed', seen.isOver).catch(
+    (thrown) => problems.push(String(thrown)),
   );
   return problems;
 }
@@ -257,11 +264,7 @@ export async function endsWhenStopped(source: Source, ready: () => Promise<void>
 }
 
 /** While nothing settles, so many items are read and not one more. */
-export async function readsAtMost(
-  source: Source,
-  bound: number,
-  ready: () => Promise<void>,
-): Promise<Problems> {
+export async function readsAtMost(source: Source, bound: number, ready: () => Promise<void>): Promise<Problems> {
   const { seen, read } = watched(source, neverStops());
   await source.open?.();
   await ready();

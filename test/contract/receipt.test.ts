@@ -14,7 +14,7 @@ t.test('a receipt settles once, whatever is said later', async (t) => {
   t.same(said, [undefined]);
 });
 
-t.test('a shared receipt waits for its close and for every part, and fails if one of them failed', async (t) => {
+t.test('a shared receipt waits for its close and for every part, and fails if one of them failed', async (_t) => {
   fc.assert(
     fc.property(fc.array(fc.boolean(), { maxLength: 20 }), fc.nat(), (parts, closeAt) => {
       const said: (IovError | undefined)[] = [];

@@ -128,6 +128,45 @@ t.test('nothing is flushed when the run is broken, and the source is destroyed',
   t.ok(seen.read < 1_000, `read ${seen.read}`);
 });
 
+t.test('nothing is flushed when the source breaks: what it has given is not the whole', async (t) => {
+  for (const count of [0, 1, 5, 50]) {
+    let flushed = false;
+    let closed = false;
+    const hold: Kernel = {
+      transform: async () => {
+        await new Promise((resolve) => setImmediate(resolve));
+        return [];
+      },
+      flush: () => {
+        flushed = true;
+        return [];
+      },
+    };
+    async function* source(): AsyncGenerator<Item> {
+      try {
+        for (let value = 0; value < count; value += 1) {
+          yield { value, tags: {}, origin: `item ${value}`, receipt: new Receipt(() => undefined), effects: [] };
+        }
+        throw new IovError('STOPPED', 'stopped before the end');
+      } finally {
+        closed = true;
+      }
+    }
+    const run = runChain({
+      source: source(),
+      stages: [{ kernels: [map((n) => n)] }, { step: async (item) => item, atOnce: 2 }, { kernels: [hold] }],
+      sink: { concurrency: 1, write: async () => undefined },
+      failed: async () => undefined,
+      arrived: () => undefined,
+      signal: new AbortController().signal,
+    });
+    await t.rejects(run, { code: 'STOPPED' }, `after ${count} items`);
+    await new Promise((resolve) => setImmediate(resolve));
+    t.notOk(flushed, `nothing is flushed after ${count} items`);
+    t.ok(closed);
+  }
+});
+
 t.test('a slow sink bounds what is read', async (t) => {
   let release: () => void = () => undefined;
   const blocked = new Promise<void>((resolve) => {

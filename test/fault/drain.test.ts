@@ -92,7 +92,11 @@ t.test('SIGTERM in the midst of the exports: the next start resumes them', { ski
     watching();
     t.ok(stopped, `stopped after ${bytes} bytes`);
     t.same(await daemon.ended, { code: 0, signal: null }, 'it stops well', { said: daemon.words });
-    t.same(daemon.said.filter(({ alarm }) => alarm), [], 'a stop is no alarm');
+    t.same(
+      daemon.said.filter(({ alarm }) => alarm),
+      [],
+      'a stop is no alarm',
+    );
     finals.lookAtAll();
     behind = await schedulesBehind(archive, EXPORTS, MIDNIGHT_MS);
   }
@@ -110,20 +114,24 @@ t.test('SIGTERM in the midst of the exports: the next start resumes them', { ski
   t.comment(`${stops} stops; ${files.length} files delivered`);
 });
 
-t.test('SIGTERM in the midst of one export: it says that it is not done, and run again it resumes', { skip }, async (t) => {
-  if (!ssh) return;
-  t.setTimeout(120_000);
-  const { upload, proxy, site, filled } = await exporting(t, ssh, 'drain-once');
-  const words = ['run', site.path, '--once', 'accounts-daily'];
-  const stopped = new IovpipeProcess(words, site.folder, AFTER_MIDNIGHT_MS);
-  t.ok(await signalAfter(20_000, bytesThrough(proxy), stopped, 'SIGTERM'));
-  t.same(await stopped.ended, { code: 2, signal: null }, 'not everything is delivered');
-  const resumed = new IovpipeProcess(words, site.folder, AFTER_MIDNIGHT_MS);
-  t.same(await resumed.ended, { code: 0, signal: null }, 'all is delivered', { said: resumed.words });
-  const files = deliveredFiles(upload, site.regulator);
-  t.same(brokenSequences(files), []);
-  t.same(notOnce(files, { accounts: filled.accounts }, ['P']), []);
-});
+t.test(
+  'SIGTERM in the midst of one export: it says that it is not done, and run again it resumes',
+  { skip },
+  async (t) => {
+    if (!ssh) return;
+    t.setTimeout(120_000);
+    const { upload, proxy, site, filled } = await exporting(t, ssh, 'drain-once');
+    const words = ['run', site.path, '--once', 'accounts-daily'];
+    const stopped = new IovpipeProcess(words, site.folder, AFTER_MIDNIGHT_MS);
+    t.ok(await signalAfter(20_000, bytesThrough(proxy), stopped, 'SIGTERM'));
+    t.same(await stopped.ended, { code: 2, signal: null }, 'not everything is delivered');
+    const resumed = new IovpipeProcess(words, site.folder, AFTER_MIDNIGHT_MS);
+    t.same(await resumed.ended, { code: 0, signal: null }, 'all is delivered', { said: resumed.words });
+    const files = deliveredFiles(upload, site.regulator);
+    t.same(brokenSequences(files), []);
+    t.same(notOnce(files, { accounts: filled.accounts }, ['P']), []);
+  },
+);
 
 t.test('a second signal ends a daemon that waits for a silent regulator', { skip }, async (t) => {
   if (!ssh) return;

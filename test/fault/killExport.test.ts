@@ -25,7 +25,12 @@ if (ssh) t.teardown(() => ssh.stop());
 const skip = ssh ? false : 'no OpenSSH';
 
 /** A server behind a proxy that counts what goes to it, and an operator who delivers there. */
-async function exportSite(t: Test, ssh: OpenSsh, name: string, wanted: Omit<Parameters<typeof operatorSite>[0], 'folder' | 'server' | 'upload'>) {
+async function exportSite(
+  t: Test,
+  ssh: OpenSsh,
+  name: string,
+  wanted: Omit<Parameters<typeof operatorSite>[0], 'folder' | 'server' | 'upload'>,
+) {
   const upload = join(ssh.directory, name);
   mkdirSync(upload);
   const proxy = await FaultProxy.start(ssh);
@@ -83,14 +88,17 @@ function checkDelivered(t: Test, site: OperatorSite, upload: string, finals: Fin
   t.same(finals.problems, [], 'a final name never had other content than at first, and never went');
   t.same(partialNames(upload), [], 'no .tmp is left');
   const outbox = join(site.folder, 'var');
-  const left = readdirSync(outbox, { recursive: true, encoding: 'utf8' }).filter((name) => /\.(bin|zip|part)$/.test(name));
+  const left = readdirSync(outbox, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /\.(bin|zip|part)$/.test(name),
+  );
   t.same(left, [], 'the outbox is empty');
   const files = deliveredFiles(upload, site.regulator);
   t.same(brokenSequences(files), [], 'sequences are whole, each with one end');
   return files;
 }
 
-const told = (killedAt: ReadonlyMap<string, number>) => [...killedAt].map(([name, count]) => `${count} at ${name}`).join(', ');
+const told = (killedAt: ReadonlyMap<string, number>) =>
+  [...killedAt].map(([name, count]) => `${count} at ${name}`).join(', ');
 
 t.test('an export that is killed again and again delivers each record once', { skip }, async (t) => {
   if (!ssh) return;
@@ -155,5 +163,7 @@ t.test('a file that goes straight to the regulator, killed again and again, too'
     const ofWindow = files.filter((file) => file.cutoff === cutoff);
     t.same(notOnce(ofWindow, { accounts }, ['F']), [], `${cutoff}: every record once`);
   }
-  t.comment(`${told(killedAt)}; ${files.length} files with ${records.length} records; ${finals.looks} looks at final names`);
+  t.comment(
+    `${told(killedAt)}; ${files.length} files with ${records.length} records; ${finals.looks} looks at final names`,
+  );
 });

@@ -47,7 +47,8 @@ t.test('what was answered before a kill -9 is delivered once', { skip: ssh ? fal
     const daemon = new IovpipeProcess(['run', site.path], site.folder, AFTERNOON_MS);
     maker.wait(daemon.ready());
     sending ??= maker.send(CALLERS);
-    const [happening, count] = random() < 0.5 ? (['answers', draw(1, 120)] as const) : (['store', draw(1, 300)] as const);
+    const [happening, count] =
+      random() < 0.5 ? (['answers', draw(1, 120)] as const) : (['store', draw(1, 300)] as const);
     const killed = await signalAfter(count, happenings[happening], daemon);
     t.ok(killed, `killed after ${count} of ${happening}`);
     if (!killed) throw new Error(`the daemon ended by itself: ${daemon.words}`);
@@ -71,7 +72,11 @@ t.test('what was answered before a kill -9 is delivered once', { skip: ssh ? fal
   }
   const files = deliveredFiles(upload, site.regulator);
   t.same(brokenSequences(files), []);
-  t.same(notOnce(files, maker.delivered()), [], 'what was answered is in one P file and in F, once each, and nothing else');
+  t.same(
+    notOnce(files, maker.delivered()),
+    [],
+    'what was answered is in one P file and in F, once each, and nothing else',
+  );
   const ciphers = { t1Cipher: site.maker.cipher!, t2Cipher: site.regulator.cipher! };
   const report = await checkInbox(upload, { sent: maker.answered, ...ciphers, bytesMax: BYTES_MAX });
   t.same(report.problems, [], 'each record holds what was sent');

@@ -21,7 +21,12 @@ import { Packer } from '../../workers/packer.js';
 import { bareContext, keptLog } from '../support/bareContext.js';
 import { optionsOf } from '../support/options.js';
 
-const cipher: CipherOptions = { name: 'sm4-cbc', key: '00112233445566778899aabbccddeeff', iv: 'prefix', encoding: 'base64' };
+const cipher: CipherOptions = {
+  name: 'sm4-cbc',
+  key: '00112233445566778899aabbccddeeff',
+  iv: 'prefix',
+  encoding: 'base64',
+};
 const STEPS: WorkerStep[] = [
   { worker: 'zip', level: 6 },
   { worker: 'encrypt', cipher },
@@ -49,8 +54,14 @@ async function bench(): Promise<Bench> {
 
 /** Runs records through split and the packer; gives the packed files, and what became of each record. */
 async function run(on: Bench, records: readonly Buffer[], options: object, steps = STEPS) {
-  const context: Context = { ...bareContext({ directory: on.folder, store: on.store }), run: { cutoff: CUTOFF, atMs: 0, again: false } };
-  const kernel = (await spec.create(optionsOf(spec, { name: 'KH_0002_{cutoff}_F_{seq}', ...options }), context)) as Kernel;
+  const context: Context = {
+    ...bareContext({ directory: on.folder, store: on.store }),
+    run: { cutoff: CUTOFF, atMs: 0, again: false },
+  };
+  const kernel = (await spec.create(
+    optionsOf(spec, { name: 'KH_0002_{cutoff}_F_{seq}', ...options }),
+    context,
+  )) as Kernel;
   const files: PackedFile[] = [];
   const settled: (IovError | undefined)[] = [];
   async function* source(): AsyncGenerator<Item> {
@@ -100,31 +111,42 @@ t.test('records are cut into files just below the bound, in order, whole, the la
   for (const text of texts) t.ok(Buffer.byteLength(text) <= 1_000);
   t.same(
     files.map(({ name }) => name),
-    files.map((_, index) => `KH_0002_${CUTOFF}_F_${String(index + 1).padStart(6, '0')}${index === files.length - 1 ? 'end' : ''}.bin`),
+    files.map(
+      (_, index) =>
+        `KH_0002_${CUTOFF}_F_${String(index + 1).padStart(6, '0')}${index === files.length - 1 ? 'end' : ''}.bin`,
+    ),
   );
   t.equal(settled.length, 40);
   t.ok(settled.every((error) => error === undefined));
 });
 
-t.test('no file could have taken the first record of the next one', async (t) => {
+t.test('no file could have taken the first record of the next one', async (_t) => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 60, size: 'max' }), fc.constantFrom('lines', 'array'), async (sizes, format) => {
-      const on = await bench();
-      try {
-        const records = sizes.map((size, index) => record(index, size));
-        const { files } = await run(on, records, { bytesMax: 1_000, format });
-        const texts = files.map((file) => textOf(file, on.folder));
-        const read = texts.flatMap((text) => (format === 'array' ? (JSON.parse(text) as unknown[]).map((value) => JSON.stringify(value)) : text.split('\n').slice(0, -1)));
-        if (read.join('\n') !== records.join('\n')) throw new Error('the records are not those that went in');
-        let next = 0;
-        for (const text of texts.slice(0, -1)) {
-          next += format === 'array' ? (JSON.parse(text) as unknown[]).length : text.split('\n').length - 1;
-          if (Buffer.byteLength(text) + records[next]!.length + 1 <= 1_000) throw new Error('a file ended too early');
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 60, size: 'max' }),
+      fc.constantFrom('lines', 'array'),
+      async (sizes, format) => {
+        const on = await bench();
+        try {
+          const records = sizes.map((size, index) => record(index, size));
+          const { files } = await run(on, records, { bytesMax: 1_000, format });
+          const texts = files.map((file) => textOf(file, on.folder));
+          const read = texts.flatMap((text) =>
+            format === 'array'
+              ? (JSON.parse(text) as unknown[]).map((value) => JSON.stringify(value))
+              : text.split('\n').slice(0, -1),
+          );
+          if (read.join('\n') !== records.join('\n')) throw new Error('the records are not those that went in');
+          let next = 0;
+          for (const text of texts.slice(0, -1)) {
+            next += format === 'array' ? (JSON.parse(text) as unknown[]).length : text.split('\n').length - 1;
+            if (Buffer.byteLength(text) + records[next]!.length + 1 <= 1_000) throw new Error('a file ended too early');
+          }
+        } finally {
+          await on.close();
         }
-      } finally {
-        await on.close();
-      }
-    }),
+      },
+    ),
     { seed: 2022, numRuns: 12 },
   );
 });
@@ -133,7 +155,10 @@ t.test('without a record there is one empty file that says end', async (t) => {
   const on = await bench();
   t.teardown(on.close);
   const { files } = await run(on, [], {});
-  t.same(files.map(({ name }) => name), [`KH_0002_${CUTOFF}_F_000001end.bin`]);
+  t.same(
+    files.map(({ name }) => name),
+    [`KH_0002_${CUTOFF}_F_000001end.bin`],
+  );
   t.equal(textOf(files[0]!, on.folder), '');
 });
 
@@ -161,7 +186,10 @@ t.test('run again, the same files come back byte for byte, and delivered ones ar
   const again = await run(on, records, { bytesMax: 1_000 });
   t.equal(again.files[0]!.plan?.state, 'delivered');
   t.notOk(readdirSync(on.folder).includes(first.files[0]!.name));
-  t.same(again.files.slice(1).map(({ path }) => readFileSync(path)), bytes.slice(1));
+  t.same(
+    again.files.slice(1).map(({ path }) => readFileSync(path)),
+    bytes.slice(1),
+  );
 });
 
 t.test('a window that has begun keeps its cut, whatever has been configured since', async (t) => {
@@ -170,7 +198,10 @@ t.test('a window that has begun keeps its cut, whatever has been configured sinc
   const records = Array.from({ length: 30 }, (_, index) => record(index, 25));
   const first = await run(on, records, { bytesMax: 1_000 });
   const again = await run(on, records, { bytesMax: 2_000 });
-  t.same(again.files.map(({ name }) => name), first.files.map(({ name }) => name));
+  t.same(
+    again.files.map(({ name }) => name),
+    first.files.map(({ name }) => name),
+  );
 });
 
 t.test('a source that gives something else the second time is refused, and nothing is replaced', async (t) => {
@@ -188,6 +219,9 @@ t.test('zip without encrypt gives a .zip', async (t) => {
   const on = await bench();
   t.teardown(on.close);
   const { files } = await run(on, [record(1, 1)], {}, [{ worker: 'zip', level: 9 }]);
-  t.same(files.map(({ name }) => name), [`KH_0002_${CUTOFF}_F_000001end.zip`]);
+  t.same(
+    files.map(({ name }) => name),
+    [`KH_0002_${CUTOFF}_F_000001end.zip`],
+  );
   t.equal(execFileSync('unzip', ['-p', files[0]!.path], { encoding: 'utf8' }), `${record(1, 1)}\n`);
 });

@@ -79,7 +79,8 @@ export function notOnce(
           else problems.push(`${file.fileName}: ${key} was not expected`);
         }
       }
-      for (const [key, count] of times) if (count !== 1) problems.push(`${content} ${type}: ${key} came ${count} times`);
+      for (const [key, count] of times)
+        if (count !== 1) problems.push(`${content} ${type}: ${key} came ${count} times`);
     }
   }
   return problems;

@@ -24,9 +24,7 @@ export function accountRecords(seed: number, from: number, to: number): { iccid:
 export async function schedulesDone(path: string, pipelines: readonly string[], atMs: number): Promise<void> {
   const store = await openSqliteStore({ path, clock: new SimulatedClock(atMs), log: keptLog() });
   const position = { offset: atMs, line: 0, fingerprint: '' };
-  await store.commit(
-    pipelines.map((name) => (transaction) => transaction.setPosition(name, 'schedule', position)),
-  );
+  await store.commit(pipelines.map((name) => (transaction) => transaction.setPosition(name, 'schedule', position)));
   await store.close();
 }
 

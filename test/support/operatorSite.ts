@@ -53,12 +53,21 @@ export async function operatorSite(options: SiteOptions): Promise<OperatorSite> 
   const { folder, server, upload, shipped = 'pipeline.yaml', bytesMax, changes = [], files = {} } = options;
   const port = await freePort();
   const tls: Certificates = await makeCertificates();
-  const maker: Peer = { platformId: 'OEM-PLATFORM-01', password: newPassword(), codes: makerCodes(), cipher: newCipher() };
+  const maker: Peer = {
+    platformId: 'OEM-PLATFORM-01',
+    password: newPassword(),
+    codes: makerCodes(),
+    cipher: newCipher(),
+  };
   const regulator: Peer = { platformId: 'MIIT-PLATFORM', password: newPassword(), codes: [], cipher: newCipher() };
   const path = writeSite({
     folder,
     pipeline: replaced(readFileSync(join(SHIPPED, shipped), 'utf8'), [
-      [/host: sftp\.regulator\.example/, `host: ${server.host}\n      port: ${server.port}`, shipped === 'pipeline.yaml'],
+      [
+        /host: sftp\.regulator\.example/,
+        `host: ${server.host}\n      port: ${server.port}`,
+        shipped === 'pipeline.yaml',
+      ],
       [/\n {6}port: 22\n/, '\n', shipped === 'pipeline.yaml'],
       [/host: sftp\.regulator\.example/, `host: ${server.host}, port: ${server.port}`, shipped !== 'pipeline.yaml'],
       [/username: operator/, `username: ${server.username}`, true],
