@@ -59,8 +59,6 @@ export interface OperatorSpec<Options extends TObject = TObject> extends Describ
   gives: Shape | 'same';
   /** Present on worker steps: neighbours share one task in a worker thread. */
   worker?: true;
-  /** It computes and touches nothing else (no store, no connection, no effects), so that it may run in any thread. */
-  pure?: true;
   create(options: Static<Options>, context: Context): Promise<Kernel | WorkerStep> | Kernel | WorkerStep;
 }
 

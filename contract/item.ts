@@ -35,7 +35,7 @@ export interface Item<Value = unknown> {
   receipt: Receipt;
   /** What the store must do in the same transaction in which the sink makes the item durable. */
   effects: readonly Effect[];
-  /** The item as it came, as JSON text: for the dead letters, and for other threads. */
+  /** The item as it came, as JSON text, for the dead letters. */
   raw?: Uint8Array;
 }
 

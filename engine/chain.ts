@@ -5,7 +5,6 @@ import type { Item, TextFile } from '../contract/item.js';
 import type { Packer } from '../workers/packer.js';
 import type { CheckedPipeline } from './config.js';
 import { letterOf } from './deadLetters.js';
-import { KernelThreads, threadData } from './kernelThreads.js';
 import { runChain, type Stage } from './stream.js';
 
 /** What a chain needs of the process it runs in. */
@@ -16,20 +15,8 @@ export interface Surroundings {
   settled(item: Item, error?: IovError): void;
 }
 
-/** A kernel in this thread, several in worker threads, or a step of packing. */
-type Part = Kernel | KernelThreads | WorkerStep;
-
-/** Operators in stretches: pure neighbours that go to worker threads, and the rest. */
-function stretches(operators: CheckedPipeline['operators'], threads: number) {
-  const found: { operators: CheckedPipeline['operators'][number][]; threaded: boolean }[] = [];
-  for (const operator of operators) {
-    const threaded = threads > 0 && operator.spec.pure === true;
-    const last = found.at(-1);
-    if (last?.threaded === threaded) last.operators.push(operator);
-    else found.push({ operators: [operator], threaded });
-  }
-  return found;
-}
+/** What an operator has become: a kernel, or a step of packing. */
+type Part = Kernel | WorkerStep;
 
 /** A pipeline's components, created and joined; runs once. */
 export class ChainRun {
@@ -49,14 +36,7 @@ export class ChainRun {
     const { sink, operators } = pipeline;
     const createdSink = await sink.spec.create(sink.options, contextAt(sink.place));
     const parts: Part[] = [];
-    for (const { operators: stretch, threaded } of stretches(operators, pipeline.threads)) {
-      if (threaded) {
-        const data = threadData(pipeline.name, stretch, around.context);
-        parts.push(new KernelThreads(data, pipeline.threads, around.context.log, parts.length === 0));
-      } else {
-        for (const { spec, options, place } of stretch) parts.push(await spec.create(options, contextAt(place)));
-      }
-    }
+    for (const { spec, options, place } of operators) parts.push(await spec.create(options, contextAt(place)));
     const { spec, options, place } = pipeline.source;
     const createdSource = source ?? (await spec.create(options, contextAt(place)));
     const failuresGoTo = source ? 'peer' : spec.failuresGoTo; // what stands in learns it from its receipts
@@ -129,18 +109,12 @@ export class ChainRun {
     };
     for (const part of parts) {
       const isStep = 'worker' in part;
-      if (part instanceof KernelThreads || (isStep ? kernels.length > 0 : steps.length > 0)) turn();
-      if (part instanceof KernelThreads) stages.push(this.#threaded(part));
-      else if (isStep) steps.push(part);
+      if (isStep ? kernels.length > 0 : steps.length > 0) turn();
+      if (isStep) steps.push(part);
       else kernels.push(part);
     }
     turn();
     return stages;
-  }
-
-  #threaded(threads: KernelThreads): Stage {
-    // one batch in each thread, and one more on its way to each
-    return { batch: (items, fail) => threads.run(items, fail), atOnce: 2 * this.#pipeline.threads };
   }
 
   #packing(steps: readonly WorkerStep[]): Stage {

@@ -164,14 +164,13 @@ function assemble(file: string, root: Located, { connections, pipelines }: Found
   };
 }
 
-function checkedPipeline({ name, located, schedule, source, operators, sink }: Steps): CheckedPipeline | undefined {
+function checkedPipeline({ name, schedule, source, operators, sink }: Steps): CheckedPipeline | undefined {
   if (!source || !sink) return undefined;
   const turn = schedule?.value as CheckedPipeline['schedule'] | 'manual';
   return {
     name,
     ...(turn && turn !== 'manual' && { schedule: turn }),
     manual: turn === 'manual',
-    threads: (located.value as { threads: number }).threads,
     source: checked(source),
     operators: operators.flatMap((operator) => (operator ? [checked(operator)] : [])),
     sink: checked(sink),

@@ -16,8 +16,6 @@ export interface CheckedPipeline {
   readonly schedule?: { readonly at: string; readonly finishBy?: string };
   /** `schedule: manual`: it runs only when asked for by name. */
   readonly manual: boolean;
-  /** Worker threads for its pure operators; 0 runs them in the main thread. */
-  readonly threads: number;
   readonly source: CheckedComponent<SourceSpec>;
   readonly operators: readonly CheckedComponent<OperatorSpec>[];
   readonly sink: CheckedComponent<SinkSpec>;

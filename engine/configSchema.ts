@@ -40,13 +40,6 @@ const PipelineOptions = Type.Object(
         description: 'When a source that reads a window runs; `manual`: only by `iovpipe run FILE --once NAME`.',
       }),
     ),
-    threads: Type.Integer({
-      default: 0,
-      minimum: 0,
-      maximum: 64,
-      description:
-        'Worker threads for the operators that only compute (decrypt, validate, order …); 0 keeps them in the main thread. Worth it where one core cannot keep up.',
-    }),
     source: Component,
     operators: Type.Array(Component, {
       default: [],

@@ -5,16 +5,8 @@ import type { Kernel, Sink } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 
-/**
- * A stretch of the chain: kernels that run fused in this thread, a step that takes its time and runs for `atOnce` items, or
- * a batch of items that is dealt with elsewhere, in order.
- */
-export type Stage =
-  | { kernels: readonly Kernel[] }
-  | { step: (item: Item) => Promise<Item>; atOnce: number }
-  | { batch: (items: readonly Item[], fail: Fail) => Promise<Item[]>; atOnce: number };
-
-export type Fail = (item: Item, error: IovError) => Promise<void>;
+/** A stretch of the chain: kernels that run fused in this thread, or a step that takes its time and runs for `atOnce` items. */
+export type Stage = { kernels: readonly Kernel[] } | { step: (item: Item) => Promise<Item>; atOnce: number };
 
 export interface Chain {
   source: AsyncIterable<Item>;
@@ -29,9 +21,6 @@ export interface Chain {
 
 /** Items that wait between source and chain; more would only be memory. */
 const SOURCE_BUFFER_ITEMS = 16;
-/** A batch goes when it has so many items, or when its first has waited so long. */
-const BATCH_ITEMS = 256;
-const BATCH_MS = 5;
 
 /**
  * Runs a chain from its source to its sink and resolves when everything has settled. This is the only file that knows
@@ -56,7 +45,10 @@ export async function runChain(chain: Chain): Promise<void> {
     });
   let stream = highland<Item>(source);
   for (const stage of chain.stages) {
-    stream = staged(stream, stage, fail, () => broken);
+    stream =
+      'kernels' in stage
+        ? stream.consume<Item>(fused(stage.kernels, fail, () => broken))
+        : stepped(stream, stage, fail);
   }
   try {
     await pipeline(stream.toNodeStream({ objectMode: true }), sink, { signal: chain.signal });
@@ -66,30 +58,7 @@ export async function runChain(chain: Chain): Promise<void> {
   }
 }
 
-function staged(stream: Highland.Stream<Item>, stage: Stage, fail: Fail, broken: () => boolean): Highland.Stream<Item> {
-  if ('kernels' in stage) return stream.consume<Item>(fused(stage.kernels, fail, broken));
-  return 'step' in stage ? stepped(stream, stage, fail) : batched(stream, stage, fail);
-}
-
-function batched(
-  stream: Highland.Stream<Item>,
-  stage: Extract<Stage, { batch: unknown }>,
-  fail: Fail,
-): Highland.Stream<Item> {
-  const run = async (items: Item[]): Promise<Item[]> => {
-    try {
-      return await stage.batch(items, fail);
-    } catch (thrown) {
-      for (const item of items) await fail(item, IovError.from(thrown));
-      return [];
-    }
-  };
-  return stream
-    .batchWithTimeOrCount(BATCH_MS, BATCH_ITEMS)
-    .map((items) => highland(run(items)))
-    .parallel(stage.atOnce)
-    .flatMap((items) => highland(items));
-}
+type Fail = (item: Item, error: IovError) => Promise<void>;
 
 function stepped(
   stream: Highland.Stream<Item>,

@@ -14,7 +14,6 @@ export const spec = defineOperator({
   sections: ['5.1.2.1', '5.2.2.1', '6.1.1.1', '6.1.2.1'],
   takes: ['message'],
   gives: 'message',
-  pure: true,
   options: Type.Object({}, { additionalProperties: false }),
   examples: [
     {

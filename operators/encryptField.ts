@@ -12,7 +12,6 @@ export const spec = defineOperator({
   sections: ['6.1.1.1', '6.1.2.1'],
   takes: ['message'],
   gives: 'message',
-  pure: true,
   options: Type.Object(
     {
       field: Type.String({

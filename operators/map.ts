@@ -17,7 +17,6 @@ export const spec = defineOperator({
     'Changes are made in this order: `remove`, `rename`, `default` (where a field is absent or empty), `set`. A renamed field keeps its place; one that is absent is passed over. Fields of the first level only.',
   takes: ['message', 'record'],
   gives: 'same',
-  pure: true,
   options: Type.Object(
     {
       remove: Type.Array(Type.String({ pattern: FIELD }), {

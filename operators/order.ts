@@ -11,7 +11,6 @@ export const spec = defineOperator({
   sections: ['6.2.1.2', '6.2.2.2'],
   takes: ['message', 'record'],
   gives: 'bytes',
-  pure: true,
   options: Type.Object(
     {
       table: Type.Integer({ minimum: 1, maximum: 12, description: 'Number of the table.', examples: [12] }),

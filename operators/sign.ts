@@ -12,7 +12,6 @@ export const spec = defineOperator({
   sections: ['5.1.2.1', '5.2.2.1'],
   takes: ['message'],
   gives: 'message',
-  pure: true,
   options: Type.Object(
     { peer: Type.String({ peer: true, description: 'The peer the message is for.' }) },
     { additionalProperties: false },

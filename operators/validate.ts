@@ -10,7 +10,6 @@ export const spec = defineOperator({
   sections: ['6.1.1.1', '6.1.2.1', '6.2.1.3'],
   takes: ['message', 'record'],
   gives: 'same',
-  pure: true,
   options: Type.Object(
     {
       table: Type.Integer({ minimum: 1, maximum: 12, description: 'Number of the table.', examples: [8, 12] }),

@@ -10,7 +10,7 @@ import { benchConfig, type Server } from '../site.js';
 const DISTINCT = 20_000;
 
 /** T1 bodies in memory → authenticate → decrypt → validate → order → split → zip → encrypt → a real OpenSSH. */
-export async function run(args: { folder: string; server: Server; count: number; threads: number }): Promise<object> {
+export async function run(args: { folder: string; server: Server; count: number }): Promise<object> {
   const config = await benchConfig(args.folder, args.server, pipeline(args));
   const engine = await Engine.open(config, { clock: systemClock, log: openLog({ level: 'warn' }) });
   const bodies = accountBodies(DISTINCT);
@@ -33,8 +33,7 @@ export async function run(args: { folder: string; server: Server; count: number;
   return { seconds, files: window?.filesDelivered ?? 0, records: window?.recordsTotal ?? 0 };
 }
 
-const pipeline = ({ server: { directory }, threads }: { server: Server; threads: number }) => `  chain:
-    threads: ${threads}
+const pipeline = ({ server: { directory } }: { server: Server }) => `  chain:
     source: { file: { path: stands-in.ndjson, as: message, resume: false } }
     operators:
       - authenticate: {}

@@ -1,0 +1,86 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { iovpipe } from '../support/cli.js';
+import { cardRecord } from '../support/records.js';
+import { type SiteFiles, writeSite } from '../support/site.js';
+
+const site = (pipelines: string): SiteFiles => ({
+  'pipeline.yaml': `peers: {}\narchive: { sqlite: { path: var/archive.db } }\noutbox: var/outbox\npipelines:\n${pipelines}`,
+  'records.ndjson': `${JSON.stringify(cardRecord())}\n`,
+});
+
+const BACKFILL = `  backfill:
+    schedule: manual
+    source: { file: { path: records.ndjson, resume: false } }
+    operators:
+      - validate: { table: 12 }
+      - order: { table: 12 }
+      - split: { name: "KH_0002_{cutoff}_F_{seq}" }
+      - zip: {}
+    sink: { directory: { directory: inbox } }
+`;
+const COUNT = `  count:
+    source: { file: { path: records.ndjson } }
+    sink: { discard: {} }
+`;
+
+t.test('run --once delivers a window and ends with 0; again, it sends nothing twice', async (t) => {
+  const folder = t.testdir();
+  writeSite(folder, site(BACKFILL));
+  const words = ['run', 'pipeline.yaml', '--once', 'backfill', '--cutoff', '2022111600'];
+  const { code, stdout, stderr } = await iovpipe(words, folder);
+  t.equal(code, 0, stderr);
+  t.equal(stdout, '', 'stdout is left to data');
+  t.strictSame(readdirSync(join(folder, 'inbox')), ['KH_0002_2022111600_F_000001end.zip']);
+  const lines = stderr.trim().split('\n');
+  t.match(
+    lines.map((line) => JSON.parse(line).msg),
+    ['delivered', 'pipeline has ended'],
+  );
+  t.notMatch(stderr, cardRecord().CustomerName as string, 'no personal data in the log');
+  const again = await iovpipe([...words, '--log', 'silent'], folder);
+  t.strictSame(again, { code: 0, stdout: '', stderr: '' });
+  const status = JSON.parse((await iovpipe(['status', '--json'], folder)).stdout);
+  t.match(status.windows, [
+    { cutoff: '2022111600', type: 'F', state: 'delivered', filesDelivered: 1, recordsTotal: 1 },
+  ]);
+  const trace = await iovpipe(['trace', 'KH_0002_2022111600_F_000001end.zip', '--json'], folder);
+  t.match(JSON.parse(trace.stdout), [{ step: 'window' }, { step: 'file' }, { step: 'packed' }, { step: 'delivered' }]);
+});
+
+t.test('run --once that cannot deliver ends with 2 and says why', async (t) => {
+  const folder = t.testdir();
+  writeSite(folder, { ...site(BACKFILL), inbox: 'a file where the directory should be' });
+  const { code, stderr } = await iovpipe(['run', '--once', 'backfill', '--log', 'silent'], folder);
+  t.equal(code, 2);
+  t.match(stderr, /^iovpipe: .*inbox/);
+});
+
+t.test('a file whose pipelines all end ends by itself; what failed is a dead letter', async (t) => {
+  const folder = t.testdir();
+  writeSite(folder, site(COUNT));
+  writeFileSync(join(folder, 'records.ndjson'), '{"a":1}\n{"a":\n{"a":3}\n');
+  const { code, stderr } = await iovpipe(['run'], folder);
+  t.equal(code, 0, stderr);
+  const dead = await iovpipe(['dead', '--json'], folder);
+  t.match(JSON.parse(dead.stdout), [{ pipeline: 'count', origin: 'records.ndjson:2', code: 'MESSAGE_NOT_JSON' }]);
+});
+
+t.test('what run is told wrongly is refused before anything starts', async (t) => {
+  const folder = t.testdir();
+  writeSite(folder, site(BACKFILL));
+  const wrong: [string[], number, RegExp][] = [
+    [['--once', 'backfil'], 64, /no pipeline is called backfil; .* has: backfill/],
+    [['--once', 'backfill', '--cutoff', '20221116'], 64, /--cutoff: expected an hour as YYYYMMDDHH, got "20221116"/],
+    [['--again'], 64, /--cutoff and --again go with --once NAME/],
+    [['--log', 'loud'], 64, /--log: expected debug, info, warn, error, silent, got "loud"/],
+    [['nowhere.yaml'], 1, /nowhere\.yaml:1:1 expected a pipeline file, got nothing/],
+  ];
+  for (const [words, expected, message] of wrong) {
+    const { code, stderr } = await iovpipe(['run', ...words], folder);
+    t.equal(code, expected, words.join(' '));
+    t.match(stderr, message);
+  }
+  t.strictSame(readdirSync(folder).includes('inbox'), false);
+});
