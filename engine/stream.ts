@@ -37,7 +37,12 @@ export async function runChain(chain: Chain): Promise<void> {
     source.destroy();
   };
   sink.once('error', stop);
-  source.once('error', stop); // what it has given is not the whole: highland ends after an error, and would flush it as such
+  // What it has given is not the whole: highland ends after an error, and would flush it as if it were. Nor does the error
+  // get past a step that waits for more of the source.
+  source.once('error', (error) => {
+    stop();
+    sink.destroy(error);
+  });
   chain.signal.addEventListener('abort', stop, { once: true });
   const fail = (item: Item, error: IovError) =>
     chain.failed(item, error).catch((reason: unknown) => {

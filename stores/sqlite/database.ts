@@ -15,8 +15,8 @@ const CHECKPOINT_PAGES = 4_000;
 const LOG_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
- * Opens a SQLite file for one writer and many readers in other processes. A commit is on the disk when it returns: the
- * write-ahead log with `synchronous = FULL` is flushed each time. The file holds personal data, so it is its owner's alone;
+ * Opens a SQLite file for one writer and many readers in other processes, with a write-ahead log; `LogFlush` puts it on the
+ * disk. The file holds personal data, so it is its owner's alone;
  * SQLite gives the files beside it the same mode.
  * @throws IovError STORE_FAILED
  */
@@ -31,7 +31,7 @@ export async function openDatabase(path: string, readOnly: boolean): Promise<Dat
     database.pragma(`cache_size = -${CACHE_KIB}`);
     if (readOnly) return database;
     database.pragma('journal_mode = WAL');
-    database.pragma('synchronous = FULL');
+    database.pragma('synchronous = NORMAL'); // flushed by LogFlush
     database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     database.pragma(`journal_size_limit = ${LOG_BYTES_MAX}`);
     return database;

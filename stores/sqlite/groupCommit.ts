@@ -1,5 +1,6 @@
 import { IovError } from '../../contract/error.js';
 import type { Effect } from '../../contract/store.js';
+import type { LogFlush } from './logFlush.js';
 import type { Transactions } from './transactions.js';
 
 interface Waiting {
@@ -17,18 +18,21 @@ export interface GroupBounds {
 
 /**
  * Group commit: a flush to the disk costs the same for one caller as for hundreds. Callers queue while the event loop turns,
- * then one transaction takes them in order. It runs in this thread; while it waits for the disk, new callers gather in the
- * sockets and make the next group larger, so that the groups fit the load by themselves.
+ * then one transaction takes them in order, and they hear of it when the log has been flushed. Whoever comes while the disk
+ * turns shares the next flush, so that the groups fit the load by themselves.
  */
 export class GroupCommit {
   readonly #transactions: Transactions;
+  readonly #log: LogFlush;
   readonly #bounds: GroupBounds;
+  readonly #flushing = new Set<Promise<void>>();
   #queue: Waiting[] = [];
   #turn: NodeJS.Immediate | undefined;
   #closed = false;
 
-  constructor(transactions: Transactions, bounds: GroupBounds) {
+  constructor(transactions: Transactions, log: LogFlush, bounds: GroupBounds) {
     this.#transactions = transactions;
+    this.#log = log;
     this.#bounds = bounds;
   }
 
@@ -46,12 +50,13 @@ export class GroupCommit {
     });
   }
 
-  /** Takes what still waits, then nothing more. */
-  close(): void {
+  /** Takes what still waits, then nothing more; resolves when all of it is on the disk. */
+  async close(): Promise<void> {
     this.#closed = true;
     if (this.#turn) clearImmediate(this.#turn);
     this.#turn = undefined;
     while (this.#queue.length > 0) this.#takeGroup();
+    await Promise.all(this.#flushing);
   }
 
   #next(): void {
@@ -65,7 +70,7 @@ export class GroupCommit {
     const group = this.#queue.splice(0, this.#bounds.commitsPerTransactionMax);
     const failures: (IovError | undefined)[] = [];
     try {
-      this.#transactions.run('committing to the archive', () => {
+      this.#transactions.runUnflushed('committing to the archive', () => {
         for (const { effects } of group) failures.push(this.#transactions.runApart(effects));
       });
     } catch (thrown) {
@@ -73,10 +78,11 @@ export class GroupCommit {
       for (const { reject } of group) reject(error);
       return;
     }
-    group.forEach(({ resolve, reject }, index) => {
-      const failure = failures[index];
-      if (failure) reject(failure);
-      else resolve();
-    });
+    const flushed = this.#log.soon().then(
+      () => group.forEach(({ resolve, reject }, index) => void (failures[index] ? reject(failures[index]) : resolve())),
+      (thrown: unknown) => group.forEach(({ reject }) => void reject(IovError.from(thrown))),
+    );
+    const told = flushed.finally(() => this.#flushing.delete(told));
+    this.#flushing.add(told);
   }
 }

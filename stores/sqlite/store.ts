@@ -19,6 +19,7 @@ import { type Database, openDatabase, storeFailed } from './database.js';
 import { DeadLetters } from './deadLetters.js';
 import { Files } from './files.js';
 import { type GroupBounds, GroupCommit } from './groupCommit.js';
+import { LogFlush } from './logFlush.js';
 import { Requests } from './requests.js';
 import { migrate } from './schema.js';
 import { Trace } from './trace.js';
@@ -50,7 +51,12 @@ export async function openSqliteStore({
   const database = await openDatabase(path, readOnly);
   try {
     migrate(database, path, readOnly);
-    return new SqliteStore(database, { clock, log, readOnly, bounds: { ...defaultBounds, ...bounds } });
+    return new SqliteStore(database, new LogFlush(path), {
+      clock,
+      log,
+      readOnly,
+      bounds: { ...defaultBounds, ...bounds },
+    });
   } catch (thrown) {
     database.close();
     throw storeFailed(thrown, `opening ${path}`);
@@ -69,8 +75,14 @@ class SqliteStore implements Store {
   readonly #trace: Trace;
   readonly #transactions: Transactions;
   readonly #group: GroupCommit;
+  readonly #flush: LogFlush;
 
-  constructor(database: Database, given: { clock: Clock; log: Log; readOnly: boolean; bounds: GroupBounds }) {
+  constructor(
+    database: Database,
+    flush: LogFlush,
+    given: { clock: Clock; log: Log; readOnly: boolean; bounds: GroupBounds },
+  ) {
+    this.#flush = flush;
     this.#database = database;
     this.#clock = given.clock;
     this.#log = given.log;
@@ -86,10 +98,8 @@ class SqliteStore implements Store {
       deadLetters: this.#deadLetters,
     });
     const requests = new Requests(database);
-    this.#transactions = new Transactions(database, given.clock, given.readOnly, (frame) =>
-      this.#transaction(requests, frame),
-    );
-    this.#group = new GroupCommit(this.#transactions, given.bounds);
+    this.#transactions = new Transactions(database, flush, given, (frame) => this.#transaction(requests, frame));
+    this.#group = new GroupCommit(this.#transactions, flush, given.bounds);
   }
 
   commit(effects: readonly Effect[]): Promise<void> {
@@ -193,7 +203,8 @@ class SqliteStore implements Store {
 
   async close(): Promise<void> {
     if (!this.#database.open) return;
-    this.#group.close();
+    await this.#group.close();
+    await this.#flush.close();
     this.#database.close();
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../../contract/context.js';
 import { IovError } from '../../contract/error.js';
 import type { Effect, Transaction } from '../../contract/store.js';
 import { type Database, type Statement, sqliteCode, storeFailed } from './database.js';
+import type { LogFlush } from './logFlush.js';
 
 /** What a transaction is made with: the time that holds for all it writes, and a place for what is to run last. */
 export interface Frame {
@@ -13,17 +14,26 @@ export interface Frame {
 /** Every write goes through here: one transaction at a time, each effect list undone alone where it throws. */
 export class Transactions {
   readonly #database: Database;
+  readonly #log: LogFlush;
   readonly #clock: Clock;
   readonly #transaction: Transaction;
   readonly #time: Statement<number>;
   readonly #begin: Statement;
+  readonly #changes: Statement<number>;
   readonly #statements: Record<'commit' | 'rollback' | 'save' | 'release' | 'undo', Statement>;
   #id = 0;
   #acceptedAt: number | undefined;
   #afterwards: Effect[] = [];
 
-  constructor(database: Database, clock: Clock, readOnly: boolean, make: (frame: Frame) => Transaction) {
+  constructor(
+    database: Database,
+    log: LogFlush,
+    given: { clock: Clock; readOnly: boolean },
+    make: (frame: Frame) => Transaction,
+  ) {
+    const { clock, readOnly } = given;
     this.#database = database;
+    this.#log = log;
     this.#clock = clock;
     this.#transaction = make({
       id: () => this.#id,
@@ -34,6 +44,7 @@ export class Transactions {
     this.#time = database.prepare<unknown[], number>(`SELECT max(closed_until, ${last}) FROM closing`).pluck();
     // a writer takes the lock at once, so that what it reads still holds when it writes
     this.#begin = database.prepare(readOnly ? 'BEGIN' : 'BEGIN IMMEDIATE');
+    this.#changes = database.prepare<unknown[], number>('SELECT total_changes()').pluck();
     this.#statements = {
       commit: database.prepare('COMMIT'),
       rollback: database.prepare('ROLLBACK'),
@@ -45,6 +56,17 @@ export class Transactions {
 
   /** Runs the work in a transaction; durable when it returns, undone where it throws. */
   run<Result>(doing: string, work: (transaction: Transaction) => Result): Result {
+    let before: number | undefined;
+    const result = this.runUnflushed(doing, (transaction) => {
+      before = this.#changes.get();
+      return work(transaction);
+    });
+    if (this.#changes.get() !== before) this.#log.now();
+    return result;
+  }
+
+  /** The same, but durable only after a flush of the log. */
+  runUnflushed<Result>(doing: string, work: (transaction: Transaction) => Result): Result {
     if (!this.#database.open) throw new IovError('STOPPED', `${doing}: the archive is closed`);
     if (this.#database.inTransaction) throw new IovError('INTERNAL', `${doing}: inside another transaction`);
     this.#acceptedAt = undefined;

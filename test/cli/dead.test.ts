@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import type { DeadLetter } from '../../contract/store.js';
 import { makeCertificates } from '../../demo/certificates.js';
 import { freePort } from '../../demo/site.js';
+import { newSshKeys } from '../../demo/sshKeys.js';
 import { iovpipe } from '../support/cli.js';
 import { type Heard, post } from '../support/httpsChannel.js';
 import { IovpipeProcess } from '../support/iovpipeProcess.js';
@@ -45,6 +46,25 @@ pipelines:
       - split: { name: "KH_0002_{cutoff}_F_{seq}" }
       - zip: {}
     sink: { directory: { directory: var/inbox } }
+`;
+
+const DROP_BOX = `peers: \${file:peers.yaml}
+archive: { sqlite: { path: var/archive.db } }
+outbox: var/outbox
+pipelines:
+  pack:
+    schedule: manual
+    source: { file: { path: vehicles.ndjson, as: message, resume: false } }
+    operators:
+      - order: { table: 10, omit: [Auth] }
+      - split: { name: "CL_LSV1_{cutoff}_P_{seq}" }
+      - zip: {}
+    sink: { directory: { directory: box/operator } }
+  inbox:
+    source: { sftpServer: { listen: "127.0.0.1:PORT", hostKey: "\${secret:host.key}", logins: "\${file:logins.yaml}", directory: box } }
+    operators:
+      - verify: { peer: operator, bytesMax: 1000 }
+    sink: { discard: {} }
 `;
 
 /** An operator whose daemon is up; one card a person. */
@@ -149,6 +169,37 @@ t.test('what cannot be sent again is told, and nothing is done', async (t) => {
   const unknown = await iovpipe(['dead', 'retry', '--all'], folder);
   t.equal(unknown.code, 1);
   t.match(unknown.stderr, /has no pipeline cards-in\n/);
+});
+
+t.test('a received file that was refused is verified again where it lies, beside the drop box', async (t) => {
+  const folder = t.testdir();
+  const keys = await newSshKeys();
+  const messages = Array.from({ length: 30 }, (_, number) => ({
+    RequestID: `R-${number}`,
+    Code: 'LSV1',
+    EncryptCarInfo: 'q83v',
+  }));
+  const login = { username: 'operator', publicKey: keys.publicKey.trim() };
+  writeSite(folder, {
+    'pipeline.yaml': DROP_BOX.replace('PORT', String(await freePort())),
+    'peers.yaml': JSON.stringify({
+      operator: { platformId: 'P', password: `\${secret:password}`, cipher: { key: `\${secret:key}` } },
+    }),
+    'secrets/password': 'a password',
+    'secrets/key': '0123456789abcdef0123456789abcdef',
+    'secrets/host.key': keys.privateKey,
+    'logins.yaml': JSON.stringify([login]),
+    'vehicles.ndjson': messages.map((message) => `${JSON.stringify(message)}\n`).join(''),
+  });
+  const packed = await iovpipe(['run', '--once', 'pack', '--cutoff', '2022111600'], folder);
+  t.equal(packed.code, 0, packed.stderr);
+  const daemon = new IovpipeProcess(['run'], folder);
+  t.teardown(() => daemon.signal('SIGKILL'));
+  await daemon.says(({ code }) => code === 'MESSAGE_TOO_LARGE');
+  const path = join(folder, 'pipeline.yaml');
+  writeFileSync(path, readFileSync(path, 'utf8').replace('bytesMax: 1000', 'bytesMax: 100000'));
+  const retried = await iovpipe(['dead', 'retry', '--pipeline', 'inbox'], folder);
+  t.match(retried, { code: 0, stdout: '1 sent again, 0 failed again\n' }, retried.stderr);
 });
 
 t.test('a wrong command line of retry ends with 64', async (t) => {

@@ -167,6 +167,24 @@ t.test('nothing is flushed when the source breaks: what it has given is not the 
   }
 });
 
+t.test('a source that breaks ends steps that wait for more of it', async (t) => {
+  async function* source(): AsyncGenerator<Item> {
+    for (let value = 0; value < 2; value += 1) {
+      yield { value, tags: {}, origin: `item ${value}`, receipt: new Receipt(() => undefined), effects: [] };
+    }
+    throw new IovError('STOPPED', 'stopped before the end');
+  }
+  const run = runChain({
+    source: source(),
+    stages: [{ kernels: [map((n) => n)] }, { step: () => new Promise<Item>(() => undefined), atOnce: 2 }],
+    sink: { concurrency: 1, write: async () => undefined },
+    failed: async () => undefined,
+    arrived: () => undefined,
+    signal: new AbortController().signal,
+  });
+  await t.rejects(run, { code: 'STOPPED' });
+});
+
 t.test('a slow sink bounds what is read', async (t) => {
   let release: () => void = () => undefined;
   const blocked = new Promise<void>((resolve) => {

@@ -35,7 +35,7 @@ export class IovpipeProcess {
     this.#child = spawn(process.execPath, ['--import', CLOCK, MAIN, ...words], {
       cwd: folder,
       env,
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       timeout: LIFETIME_MS,
       killSignal: 'SIGKILL',
     });

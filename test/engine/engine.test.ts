@@ -1,0 +1,92 @@
+import { rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { loadAndCheck } from '../../engine/check.js';
+import { SimulatedClock } from '../../engine/clock.js';
+import { Engine } from '../../engine/engine.js';
+import { formatFault } from '../../engine/fault.js';
+import { keptLog, type LogLine } from '../support/bareContext.js';
+import { brokenSequences, deliveredFiles, notOnce } from '../support/deliveredFiles.js';
+import { fillArchive, schedulesDone } from '../support/filledArchive.js';
+import { AFTERNOON_MS, MIDNIGHT_MS, operatorSite } from '../support/operatorSite.js';
+
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAILY = 'accounts-daily';
+const NOWHERE = { host: '127.0.0.1', port: 1, username: 'nobody', privateKey: 'none', hostKey: 'any' };
+
+/** The shipped operator, whose files go to a directory of this machine. */
+async function site(t: Test, bytesMax = 100_000) {
+  const folder = t.testdir({ inbox: {} });
+  const changes = [['sftp: { on: regulator, directory: inbox }', 'directory: { directory: inbox }']] as const;
+  const made = await operatorSite({ folder, server: NOWHERE, upload: 'inbox', bytesMax, changes });
+  return { ...made, inbox: join(folder, 'inbox'), archive: join(folder, 'var/archive.db') };
+}
+
+/** Serves until the condition holds; it is looked at whenever a log line comes. */
+async function serveUntil(t: Test, path: string, nowMs: number, enough: (engine: Engine, lines: readonly LogLine[]) => boolean) {
+  const { config, faults } = await loadAndCheck(path);
+  if (!config) throw new Error(faults.map(formatFault).join('\n'));
+  const clock = new SimulatedClock(nowMs);
+  const log = keptLog();
+  const engine = await Engine.open(config, { clock, log, drainMs: 5_000 });
+  t.teardown(() => engine.close());
+  const stop = new AbortController();
+  const serving = engine.serve(stop.signal, () => undefined);
+  let failed: unknown;
+  serving.catch((thrown: unknown) => {
+    failed = thrown;
+  });
+  while (!enough(engine, log.lines)) {
+    if (failed) throw failed;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  stop.abort();
+  await serving;
+  await engine.close();
+  return log.lines;
+}
+
+const doneUpTo = (ms: number) => (engine: Engine) => (engine.store.position(DAILY, 'schedule')?.offset ?? 0) >= ms;
+
+t.test('three missed days give three P windows, each with its own records', async (t) => {
+  t.setTimeout(60_000);
+  const { archive, path, inbox, regulator } = await site(t);
+  const days: string[][] = [];
+  for (const day of [0, 1, 2]) {
+    const wanted = { seed: 7, accounts: 60, from: day * 60 };
+    days.push((await fillArchive(archive, AFTERNOON_MS + day * DAY_MS, wanted)).accounts);
+  }
+  await schedulesDone(archive, [DAILY], AFTERNOON_MS);
+  const lastMs = MIDNIGHT_MS + 2 * DAY_MS;
+  await serveUntil(t, path, lastMs + HOUR_MS, doneUpTo(lastMs));
+  const files = deliveredFiles(inbox, regulator);
+  t.same(brokenSequences(files), []);
+  t.same([...new Set(files.map(({ cutoff }) => cutoff))].sort(), ['2026111600', '2026111700', '2026111800']);
+  for (const [day, cutoff] of ['2026111600', '2026111700', '2026111800'].entries()) {
+    const own = files.filter((file) => file.cutoff === cutoff);
+    t.same(notOnce(own, { accounts: days[day]! }, ['P']), [], `${cutoff} holds its day`);
+  }
+});
+
+t.test('a scheduled export that fails alarms and is tried again until it is delivered', async (t) => {
+  t.setTimeout(60_000);
+  const { archive, path, inbox, regulator } = await site(t);
+  const { accounts } = await fillArchive(archive, AFTERNOON_MS, { seed: 8, accounts: 200 });
+  await schedulesDone(archive, [DAILY], AFTERNOON_MS);
+  // a file where the directory belongs: nothing can be delivered until somebody has put it away
+  rmdirSync(inbox);
+  writeFileSync(inbox, '');
+  let mended = false;
+  const alarmed = (lines: readonly LogLine[]) =>
+    lines.filter(({ fields }) => (fields as { alarm?: string }).alarm === 'exportFailed');
+  const lines = await serveUntil(t, path, MIDNIGHT_MS + HOUR_MS, (engine, lines) => {
+    if (!mended && alarmed(lines).length > 0) {
+      rmSync(inbox);
+      mended = true;
+    }
+    return doneUpTo(MIDNIGHT_MS)(engine);
+  });
+  t.match(alarmed(lines), [{ level: 'error', fields: { pipeline: DAILY } }], 'it said so');
+  t.same(notOnce(deliveredFiles(inbox, regulator), { accounts }, ['P']), []);
+});
