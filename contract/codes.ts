@@ -168,7 +168,7 @@ const entries = {
     retryable: false,
   },
   STORE_FAILED: {
-    cause: 'The archive cannot be written: disk full, file damaged, or locked.',
+    cause: 'The archive or the outbox cannot be written: disk full, file damaged, or locked.',
     remedy: 'Free space or mend the disk; nothing was acknowledged.',
     retryable: true,
     failureCause: '604',

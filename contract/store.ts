@@ -138,6 +138,8 @@ export interface Store {
   commit(effects: readonly Effect[]): Promise<void>;
   /** Reads, and small writes of its own, outside of any item's transaction. */
   transact<Result>(work: (transaction: Transaction) => Result): Result;
+  /** Looks something up outside of any transaction; what it finds may be older than what still waits in `commit`. */
+  read<Result>(work: (state: Pick<Transaction, 'request' | 'card' | 'cardsOf'>) => Result): Result;
 
   // ── windows and files ──
   codes(kind: 'KH' | 'CL', cutoffMs: number): string[];
@@ -181,7 +183,7 @@ export interface StoreStatus {
   records: { kind: string; code: string; count: number; bytes: number; lastAcceptedAt: number }[];
   /** Cards by what has come so far. */
   cards: { complete: number; waitingForCard: number; waitingForRegistration: number };
-  windows: (WindowRow & { files: number; filesDelivered: number; recordsTotal: number })[];
+  windows: (WindowRow & { files: number; filesDelivered: number; recordsDelivered: number; recordsTotal: number })[];
   deadLetters: number;
 }
 

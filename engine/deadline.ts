@@ -1,7 +1,20 @@
 import type { Clock, Log } from '../contract/context.js';
+import type { StoreStatus } from '../contract/store.js';
 
 /** How far a piece of work has come, from 0 to 1. */
 export type Progress = () => number;
+
+/**
+ * The share of records that have been delivered, of a pipeline's windows with the latest cut-off. Files would mislead: one is
+ * known only when it is full, so that nearly all that are known have been delivered at any time.
+ */
+export function deliveredShare(windows: StoreStatus['windows'], pipeline: string): number {
+  const own = windows.filter((window) => window.pipeline === pipeline);
+  const latest = own.reduce((cutoff, window) => (window.cutoff > cutoff ? window.cutoff : cutoff), '');
+  const open = own.filter(({ cutoff }) => cutoff === latest);
+  const total = open.reduce((sum, { recordsTotal }) => sum + recordsTotal, 0);
+  return total === 0 ? 0 : open.reduce((sum, { recordsDelivered }) => sum + recordsDelivered, 0) / total;
+}
 
 const LOOKS = 60;
 /** Before this share of the time is gone a projection says little. */

@@ -7,7 +7,7 @@ import type { Store } from '../contract/store.js';
 import type { Packer } from '../workers/packer.js';
 import { ChainRun, type Surroundings } from './chain.js';
 import type { CheckedConfig, CheckedPipeline } from './config.js';
-import { watchDeadline } from './deadline.js';
+import { deliveredShare, watchDeadline } from './deadline.js';
 import { turns } from './schedule.js';
 
 export interface EngineOptions {
@@ -140,7 +140,12 @@ export class Engine {
         const done = new AbortController();
         if (turn.finishByMs !== undefined) {
           const { clock, log } = this.#options;
-          const work = { name, startMs: turn.dueMs, deadlineMs: turn.finishByMs, progress: () => this.#progress(name) };
+          const work = {
+            name,
+            startMs: turn.dueMs,
+            deadlineMs: turn.finishByMs,
+            progress: () => deliveredShare(this.store.status().windows, name),
+          };
           void watchDeadline(work, clock, log, AbortSignal.any([done.signal, stop]));
         }
         try {
@@ -252,15 +257,6 @@ export class Engine {
       this.#opened.add(name);
       await this.connection(name).open?.();
     }
-  }
-
-  /** The share of records that have been delivered, of the windows a pipeline has open. */
-  #progress(pipeline: string): number {
-    const open = this.store
-      .status()
-      .windows.filter((window) => window.pipeline === pipeline && window.state === 'open');
-    const files = open.reduce((sum, window) => sum + window.files, 0);
-    return files === 0 ? 0 : open.reduce((sum, window) => sum + window.filesDelivered, 0) / files;
   }
 }
 

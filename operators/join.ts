@@ -112,7 +112,7 @@ class Join implements Kernel {
     const { store } = this.#context;
     const tags = { ...item.tags, iccid };
     const request = { kind: 'KH' as const, tags };
-    const [seen, state] = store.transact((transaction) => [seenRequest(transaction, request), transaction.card(iccid)]);
+    const [seen, state] = store.read((state) => [seenRequest(state, request), state.card(iccid)]);
     const content = this.#content(item.value as JsonObject, tags);
     if (seen || this.#isStored(content, state)) {
       item.receipt.arrived();

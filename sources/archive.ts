@@ -75,12 +75,14 @@ class ArchiveSource implements Source {
     const wanted = codes ?? store.codes(kind, beforeMs);
     if (wanted.length === 0)
       log.info({ pipeline, kind, cutoff }, 'the archive has nothing of this kind before the cut-off');
-    for (const code of wanted) {
+    const type = windows[window];
+    // all of them first, so that whoever looks at the ledger sees how much there is to do
+    const rows = wanted.map((code) => store.openWindow({ kind, code, cutoff, type }, beforeMs, pipeline));
+    for (const row of rows) {
       this.#goOn(signal);
-      const row = store.openWindow({ kind, code, cutoff, type: windows[window] }, beforeMs, pipeline);
       if (row.state === 'open') yield* this.#window(row, signal);
       else if (run.again) yield* this.#window(this.#reopened(row), signal);
-      else log.info({ pipeline, kind, code, cutoff, type: row.type }, 'this window has been delivered before');
+      else log.info({ pipeline, kind, code: row.code, cutoff, type }, 'this window has been delivered before');
     }
   }
 

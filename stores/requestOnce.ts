@@ -37,7 +37,10 @@ export function requestOnce(
  * The request as it was accepted, if this is a retry of it.
  * @throws IovError REQUEST_REUSED for another content under the same RequestID
  */
-export function seenRequest(transaction: Transaction, { kind, tags }: RequestContent): StoredRequest | undefined {
+export function seenRequest(
+  transaction: Pick<Transaction, 'request'>,
+  { kind, tags }: RequestContent,
+): StoredRequest | undefined {
   const { platformId, requestId, digest } = tags;
   if (platformId === undefined || requestId === undefined) return undefined;
   const seen = transaction.request(platformId, requestId);

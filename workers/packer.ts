@@ -68,7 +68,7 @@ export class Packer {
       port1.postMessage({ abandon: true } satisfies PackMessage);
       file.discard(); // nobody reads on, and who writes must not wait
       await packing.catch(() => undefined);
-      throw packingFailed(thrown, this.#outbox);
+      throw signal.aborted ? IovError.from(signal.reason) : packingFailed(thrown, this.#outbox);
     } finally {
       port1.close();
     }
@@ -92,7 +92,9 @@ function packingFailed(thrown: unknown, outbox: string): IovError {
   const isFull = code === 'ENOSPC' || code === 'EDQUOT';
   if (!isFull && code !== 'EIO' && code !== 'EROFS') return IovError.from(thrown, 'packing a file into the outbox');
   const meaning = isFull ? 'the disk is full; make room, the export resumes where it stopped' : 'the disk failed';
-  return new IovError('STORE_FAILED', `packing a file into the outbox ${outbox}: ${meaning} (${code})`, { cause: thrown });
+  return new IovError('STORE_FAILED', `packing a file into the outbox ${outbox}: ${meaning} (${code})`, {
+    cause: thrown,
+  });
 }
 
 /** Sends a file's content through the port, a bounded number of chunks ahead of the deflater, and its name at the end. */

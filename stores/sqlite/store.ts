@@ -110,6 +110,10 @@ class SqliteStore implements Store {
     return this.#transactions.run('a transaction in the archive', work);
   }
 
+  read<Result>(work: (state: Pick<Transaction, 'request' | 'card' | 'cardsOf'>) => Result): Result {
+    return this.#transactions.read('reading the archive', work);
+  }
+
   codes(kind: 'KH' | 'CL', cutoffMs: number): string[] {
     return this.#run('reading the codes', () => this.#archive.codes(kind, cutoffMs));
   }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../contract/context.js';
 import { IovError } from '../../contract/error.js';
 import type { Effect, Transaction } from '../../contract/store.js';
-import { type Database, type Statement, sqliteCode, storeFailed } from './database.js';
+import { type Database, guarded, type Statement, sqliteCode, storeFailed } from './database.js';
 import type { LogFlush } from './logFlush.js';
 
 /** What a transaction is made with: the time that holds for all it writes, and a place for what is to run last. */
@@ -83,6 +83,12 @@ export class Transactions {
       if (this.#database.inTransaction) this.#statements.rollback.run();
       throw sqliteCode(thrown) ? storeFailed(thrown, doing) : thrown;
     }
+  }
+
+  /** Lookups that need not agree with one another: no lock is taken. */
+  read<Result>(doing: string, work: (transaction: Transaction) => Result): Result {
+    if (!this.#database.open) throw new IovError('STOPPED', `${doing}: the archive is closed`);
+    return guarded(doing, () => work(this.#transaction));
   }
 
   /**

@@ -35,7 +35,9 @@ export class Windows {
   readonly #setOptions: Statement;
   readonly #delivered: Statement;
   readonly #reopen: Statement;
-  readonly #shown: Statement<StoredWindow & { files: number; files_delivered: number; direct_records: number }>;
+  readonly #shown: Statement<
+    StoredWindow & { files: number; files_delivered: number; records_delivered: number; direct_records: number }
+  >;
   readonly #holding: Statement<StoredWindow>;
   readonly #getPosition: Statement<Position>;
   readonly #setPosition: Statement;
@@ -57,6 +59,7 @@ export class Windows {
     this.#reopen = database.prepare(`UPDATE windows SET state = 'open', delivered_at = NULL WHERE id = ?`);
     this.#shown = database.prepare(
       `SELECT w.*, count(f.base_name) AS files, coalesce(sum(f.state = 'delivered'), 0) AS files_delivered,
+              coalesce(sum(json_extract(f.plan, '$.records')) FILTER (WHERE f.state = 'delivered'), 0) AS records_delivered,
               coalesce(sum(json_extract(f.plan, '$.records')), 0) AS direct_records
        FROM windows w LEFT JOIN files f ON f.window_id = w.id
        WHERE w.state = 'open' OR w.id IN (SELECT id FROM windows WHERE state = 'delivered' ORDER BY id DESC LIMIT ${DELIVERED_SHOWN})
@@ -125,6 +128,7 @@ export class Windows {
       ...windowRow(row),
       files: row.files,
       filesDelivered: row.files_delivered,
+      recordsDelivered: row.records_delivered,
       recordsTotal: row.direct ? row.direct_records : row.records,
     }));
   }

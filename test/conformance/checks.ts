@@ -114,18 +114,19 @@ export async function settlesOnce(kernel: Kernel, values: readonly unknown[], st
   for (const out of (await kernel.flush?.()) ?? []) rest.take(out);
   await within(DEADLINE_MS, 'what a kernel gave', rest.settled());
   await kernel.close?.();
-  await turns();
+  await quiet(store);
   for (const index of open) problems.push(`item ${index} was never settled`);
   return problems;
 }
 
-/** A few turns of the loop, and what they bring: the store answers a commit in the turn after. */
-async function turns(): Promise<void> {
-  for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+/** Every commit asked for by now is done, and whoever waited for it has gone on: commits keep their order. */
+async function quiet(store: Store): Promise<void> {
+  await store.commit([]);
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Where the run breaks, what a kernel holds is given up: closing acknowledges nothing, and closing again does no harm. */
-export async function givesUpWhenBroken(kernel: Kernel, values: readonly unknown[]): Promise<Problems> {
+export async function givesUpWhenBroken(kernel: Kernel, values: readonly unknown[], store: Store): Promise<Problems> {
   const problems: Problems = [];
   const error = new IovError('STOPPED', 'the run broke');
   let isClosing = false;
@@ -149,7 +150,7 @@ export async function givesUpWhenBroken(kernel: Kernel, values: readonly unknown
       receipt.failed(IovError.from(thrown));
     }
   }
-  await turns(); // what is being stored for itself is durable first
+  await quiet(store); // what an operator stores for itself is durable, and may say so
   isClosing = true;
   for (const time of ['once', 'twice']) {
     try {
@@ -158,7 +159,7 @@ export async function givesUpWhenBroken(kernel: Kernel, values: readonly unknown
       problems.push(`closing ${time}: ${String(thrown)}`);
     }
   }
-  await turns();
+  await quiet(store);
   return problems;
 }
 
@@ -284,6 +285,38 @@ export async function readsAtMost(source: Source, bound: number, ready: () => Pr
   for (const item of under) item.receipt.failed(BROKEN);
   await source.close?.().catch(() => undefined);
   return problems;
+}
+
+/** How many items a chain has read from a source when nothing moves any more: its sink is not done with what it has taken. */
+export async function readBeforeSlowSink(source: Source, ready: () => Promise<void>, concurrency = 1): Promise<number> {
+  const { seen, read } = watched(source, neverStops());
+  await source.open?.();
+  await ready();
+  const breaker = new AbortController();
+  const sink: Sink = { concurrency, write: () => new Promise(() => undefined) };
+  const failed = async (item: Item, error: IovError) => item.receipt.failed(error);
+  const run = runChain({
+    source: read(),
+    stages: [],
+    sink,
+    failed,
+    arrived: () => undefined,
+    signal: breaker.signal,
+  });
+  await quietAt(() => seen.given);
+  breaker.abort(BROKEN);
+  await run.catch(() => undefined);
+  await source.close?.().catch(() => undefined);
+  return seen.given;
+}
+
+/** Waits until a count has begun to rise, and stands still for many turns of the loop. */
+async function quietAt(count: () => number): Promise<void> {
+  for (let quiet = 0, before = 0, turn = 0; quiet < 5_000 && turn < 500_000; turn += 1) {
+    quiet = count() > 0 && count() === before ? quiet + 1 : 0;
+    before = count();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 /** The values of every item a source gives, each arrived at once. */

@@ -60,8 +60,8 @@ for (const spec of kernels) {
 
   t.test(`${spec.name} acknowledges nothing when the run breaks, and closes twice`, async (t) => {
     for (const values of fc.sample(valuesFor(spec), { seed: SEED, numRuns: 3 })) {
-      const { create } = await world(t);
-      t.strictSame(await givesUpWhenBroken((await create(spec)) as Kernel, values), []);
+      const { create, store } = await world(t);
+      t.strictSame(await givesUpWhenBroken((await create(spec)) as Kernel, values, store), []);
     }
     const { create } = await world(t);
     t.strictSame(await opensAndCloses(async () => (await create(spec)) as Kernel), []);
@@ -85,5 +85,7 @@ t.test('the checks have teeth', async (t) => {
   t.match(await settled(swallows), ['item 1 was never settled', 'item 3 was never settled']);
   t.match(await settled(acknowledgesEarly), ['item 0 was passed on, and settled before it arrived']);
   t.match(await settled(neverFlushes), ['item 3 was never settled', 'item 4 was never settled']);
-  t.match(await givesUpWhenBroken(await kernel(claimsWhenBroken), values), ['item 0 was acknowledged by closing']);
+  t.match(await givesUpWhenBroken(await kernel(claimsWhenBroken), values, store), [
+    'item 0 was acknowledged by closing',
+  ]);
 });

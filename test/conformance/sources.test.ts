@@ -6,7 +6,14 @@ import t from 'tap';
 import type { Source, SourceSpec } from '../../contract/component.js';
 import { component, componentsOf } from '../../engine/registry.js';
 import * as broken from './broken/sources.js';
-import { endsWhenStopped, endsWithTheSink, opensAndCloses, readsAtMost, valuesOf } from './checks.js';
+import {
+  endsWhenStopped,
+  endsWithTheSink,
+  opensAndCloses,
+  readBeforeSlowSink,
+  readsAtMost,
+  valuesOf,
+} from './checks.js';
 import { type World, world } from './world.js';
 
 /** A source with so many items to read; those of callers come once the listener is up. */
@@ -22,6 +29,9 @@ async function supplied(place: World, spec: SourceSpec, count: number, options: 
   return [source, ready] as const;
 }
 const now = async () => undefined;
+/** Items between a source and its sink: 16 in the source's stream, 16 in the one that leaves the stages. */
+const BUFFERED = 16 + 16;
+const ARCHIVE = { kind: 'KH', window: 'full' };
 
 for (const spec of componentsOf('source')) {
   t.test(`${spec.name} is destroyed when the sink breaks the run`, async (t) => {
@@ -53,6 +63,23 @@ t.test('what a source may have under way is what its bound says, exactly', async
     const [source, ready] = await supplied(await world(t), component('source', name)!, 30, options);
     t.strictSame(await readsAtMost(source, bound, ready), [], `${name} ${JSON.stringify(options)}`);
   }
+});
+
+t.test('a slow sink bounds what is read from any source, exactly alike', async (t) => {
+  for (const atSink of [1, 4, 9]) {
+    const { source, given } = broken.endless();
+    const read = await readBeforeSlowSink(source, now, atSink);
+    t.equal(read, BUFFERED + atSink, `with ${atSink} writes under way`);
+    t.equal(given(), read, 'the source counts the same');
+  }
+  for (const spec of componentsOf('source')) {
+    const options = spec.name === 'archive' ? { ...ARCHIVE, stretchRecordsMax: 1 } : {};
+    const [source, ready] = await supplied(await world(t), spec, 60, options);
+    t.equal(await readBeforeSlowSink(source, ready), BUFFERED + 1, spec.name);
+  }
+  const greedy = broken.readsAhead();
+  await readBeforeSlowSink(greedy.source, now);
+  t.ok(greedy.given() > BUFFERED + 1, 'the check has teeth: a source that reads ahead has taken more than it gave');
 });
 
 /** Runs with every file read a byte at a time. */

@@ -1,7 +1,8 @@
 import t from 'tap';
 import type { Clock } from '../../contract/context.js';
-import { watchDeadline } from '../../engine/deadline.js';
+import { deliveredShare, watchDeadline } from '../../engine/deadline.js';
 import { keptLog } from '../support/bareContext.js';
+import { append, DAY_16_MS, newRecord, testStore } from '../support/testStore.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -22,7 +23,8 @@ async function alarms(progressAt: (hour: number) => number, doneAt = Number.POSI
   const clock = hurriedClock(0);
   const raised: { alarm: unknown; hour: number }[] = [];
   const log = keptLog();
-  log.error = (fields) => void raised.push({ alarm: (fields as { alarm?: unknown }).alarm, hour: clock.now() / HOUR_MS });
+  log.error = (fields) =>
+    void raised.push({ alarm: (fields as { alarm?: unknown }).alarm, hour: clock.now() / HOUR_MS });
   const done = new AbortController();
   const progress = () => {
     const hour = clock.now() / HOUR_MS;
@@ -37,14 +39,55 @@ t.test('work that is on its way raises no alarm', async (t) => {
   t.same(await alarms((hour) => hour / 4, 4), []);
 });
 
-t.test('work that is too slow raises the alarm long before its deadline, once, and again when it is missed', async (t) => {
-  const raised = await alarms((hour) => hour / 10);
-  t.same(raised.map(({ alarm }) => alarm), ['deadlineAtRisk', 'deadlineMissed']);
-  t.ok(raised[0]!.hour <= 1, `after ${raised[0]?.hour} hours`);
-  t.equal(raised[1]?.hour, 5);
-});
+t.test(
+  'work that is too slow raises the alarm long before its deadline, once, and again when it is missed',
+  async (t) => {
+    const raised = await alarms((hour) => hour / 10);
+    t.same(
+      raised.map(({ alarm }) => alarm),
+      ['deadlineAtRisk', 'deadlineMissed'],
+    );
+    t.ok(raised[0]!.hour <= 1, `after ${raised[0]?.hour} hours`);
+    t.equal(raised[1]?.hour, 5);
+  },
+);
 
 t.test('work of which nothing is done raises the alarm at half time', async (t) => {
   const [first] = await alarms(() => 0);
   t.match(first, { alarm: 'deadlineAtRisk', hour: 2.5 });
 });
+
+t.test(
+  'what is done is counted in records of all windows of the cut-off, not in the files that are known by then',
+  async (t) => {
+    const { store, clock } = await testStore(t);
+    await append(
+      store,
+      ...Array.from({ length: 8 }, (_, index) => newRecord(`${index}`)),
+      newRecord('x', { code: '0003' }),
+    );
+    clock.set(DAY_16_MS);
+    t.equal(deliveredShare(store.status().windows, 'daily'), 0, 'nothing is known yet');
+    const [first, second] = ['0002', '0003'].map((code) => {
+      const window = { kind: 'KH', code, cutoff: '2022111600', type: 'P' } as const;
+      return { window, row: store.openWindow(window, DAY_16_MS, 'daily') };
+    });
+    const plan = (at: typeof first, records: number) => {
+      const { window, row } = at!;
+      const baseName = `KH_${window.code}_2022111600_P_000001`;
+      const bearings = { sequence: 1, textBytes: 1, iv: '0'.repeat(32), mtimeMs: DAY_16_MS, state: 'planned' } as const;
+      store.planFile({
+        windowId: row.id,
+        plan: { baseName, window, records, ...bearings },
+        fromPosition: 1,
+        toPosition: records,
+      });
+      store.fileDelivered(baseName, `/upload/${baseName}`);
+    };
+    plan(first, 2);
+    t.equal(deliveredShare(store.status().windows, 'daily'), 2 / 9, 'the only file that is known has been delivered');
+    plan(second, 1);
+    store.windowDelivered(second!.row.id);
+    t.equal(deliveredShare(store.status().windows, 'daily'), 3 / 9, 'a code that is done counts');
+  },
+);

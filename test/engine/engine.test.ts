@@ -24,7 +24,12 @@ async function site(t: Test, bytesMax = 100_000) {
 }
 
 /** Serves until the condition holds; it is looked at whenever a log line comes. */
-async function serveUntil(t: Test, path: string, nowMs: number, enough: (engine: Engine, lines: readonly LogLine[]) => boolean) {
+async function serveUntil(
+  t: Test,
+  path: string,
+  nowMs: number,
+  enough: (engine: Engine, lines: readonly LogLine[]) => boolean,
+) {
   const { config, faults } = await loadAndCheck(path);
   if (!config) throw new Error(faults.map(formatFault).join('\n'));
   const clock = new SimulatedClock(nowMs);

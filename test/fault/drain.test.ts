@@ -88,6 +88,7 @@ t.test('SIGTERM in the midst of the exports: the next start resumes them', { ski
     const daemon = new IovpipeProcess(['run', site.path], site.folder, AFTER_MIDNIGHT_MS);
     const watching = changesIn(upload, (name) => finals.lookAt(name))(() => undefined);
     const bytes = 1 + Math.floor(random() * 60_000);
+    const began = performance.now();
     const stopped = await signalAfter(bytes, bytesThrough(proxy), daemon, 'SIGTERM');
     watching();
     t.ok(stopped, `stopped after ${bytes} bytes`);

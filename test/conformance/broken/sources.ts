@@ -76,3 +76,31 @@ export function takesChunksForLines(path: string): Source {
     },
   };
 }
+
+/** Sound, for comparison: takes from its world what it is asked for, and no more. */
+export function endless() {
+  let taken = 0;
+  const source: Source = {
+    async *read() {
+      for (;;) {
+        taken += 1;
+        yield item(taken);
+      }
+    },
+  };
+  return { source, given: () => taken };
+}
+
+/** Takes a hundred from its world whenever it is asked for one. */
+export function readsAhead() {
+  let taken = 0;
+  const source: Source = {
+    async *read() {
+      for (;;) {
+        const ahead = Array.from({ length: 100 }, () => item(taken++));
+        yield* ahead;
+      }
+    },
+  };
+  return { source, given: () => taken };
+}
