@@ -80,7 +80,6 @@ export class ChainRun {
       });
     } catch (thrown) {
       broken = IovError.from(this.#break.signal.aborted ? this.#break.signal.reason : thrown);
-      this.#break.abort(broken); // what is still being packed would come after the next attempt, and stay in the outbox
     }
     const failure = broken ?? this.#failure;
     for (const part of this.#parts) if (!('worker' in part)) await part.close?.(failure);

@@ -102,7 +102,10 @@ export class Engine {
       ...lasting.map((pipeline) => this.#keepRunning(pipeline, runs.get(pipeline), stop)),
       ...scheduled.map((pipeline) => this.#keepSchedule(pipeline, stop)),
     ];
-    await Promise.all(work);
+    // one pipeline that ends badly does not take the others with it
+    const ends = await Promise.allSettled(work);
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed) throw failed.reason;
   }
 
   /** Closes everything, last opened first. Idempotent. */
@@ -123,7 +126,10 @@ export class Engine {
       } catch (thrown) {
         const error = IovError.from(thrown);
         if (stop.aborted && error.code === 'STOPPED') return this.#noteStop(pipeline, error);
-        if (stop.aborted || (pipeline.source.spec.lasts === 'finite' && !error.retryable)) throw error;
+        if (stop.aborted || (pipeline.source.spec.lasts === 'finite' && !error.retryable)) {
+          this.#options.log.error({ pipeline: pipeline.name, code: error.code }, error.message);
+          throw error;
+        }
         this.#options.log.error({ pipeline: pipeline.name, code: error.code, againInMs: delayMs }, error.message);
         await this.#pause(delayMs, stop);
         if (stop.aborted) return;

@@ -93,6 +93,7 @@ t.test('SIGTERM in the midst of the exports: the next start resumes them', { ski
     watching();
     t.ok(stopped, `stopped after ${bytes} bytes`);
     t.same(await daemon.ended, { code: 0, signal: null }, 'it stops well', { said: daemon.words });
+    t.ok(performance.now() - began < PROMPT_MS, 'promptly', { said: daemon.words });
     t.same(
       daemon.said.filter(({ alarm }) => alarm),
       [],
