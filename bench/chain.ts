@@ -25,7 +25,7 @@ export async function chainBench(server: Server, scales: readonly number[]): Pro
     const result = await measure<{ seconds: number; files: number }>('chainRun', {
       folder,
       server,
-      count
+      count,
     });
     rmSync(folder, { recursive: true, force: true });
     const bytes = count * bytesPerBody;

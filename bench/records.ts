@@ -1,5 +1,5 @@
-import type { JsonObject } from '../contract/item.js';
 import type { CipherOptions } from '../contract/peer.js';
+import type { JsonObject } from '../contract/tags.js';
 import { createCipher } from '../crypto/cipher.js';
 import { generator } from '../demo/generator.js';
 import { compileSerializer } from '../notice/serializer.js';

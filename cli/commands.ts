@@ -1,12 +1,12 @@
 import type { Command } from './command.js';
 
-interface Entry {
+export interface Entry {
   /** One line for `iovpipe help`. */
   summary: string;
   load(): Promise<{ command: Command }>;
 }
 
-/** Every command; a file is loaded when its command is called. */
+/** Every command but `help`, which shows them; a file is loaded when its command is called. */
 export const commands: Readonly<Record<string, Entry>> = {
   demo: {
     summary: 'car maker, operator and regulator on this machine, and a check of what arrived',
@@ -19,6 +19,5 @@ export const commands: Readonly<Record<string, Entry>> = {
   dead: { summary: 'the dead letters', load: () => import('./dead.js') },
   list: { summary: 'components and their options', load: () => import('./list.js') },
   schema: { summary: 'the JSON schema of a pipeline file, for editors', load: () => import('./schema.js') },
-  help: { summary: 'this page, or what a command does', load: () => import('./help.js') },
   version: { summary: 'the version', load: () => import('./version.js') },
 };

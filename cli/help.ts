@@ -1,5 +1,11 @@
 import { type Command, complain, EXIT, print } from './command.js';
-import { commands } from './commands.js';
+import { commands, type Entry } from './commands.js';
+
+/** Every command, this one too. */
+export const all: Readonly<Record<string, Entry>> = {
+  ...commands,
+  help: { summary: 'this page, or what a command does', load: async () => ({ command }) },
+};
 
 export const command: Command = {
   usage: 'help [COMMAND]',
@@ -11,10 +17,10 @@ export const command: Command = {
       print(overview());
       return EXIT.done;
     }
-    const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    const entry = Object.hasOwn(all, name) ? all[name] : undefined;
     if (!entry) {
       const { didYouMean } = await import('../engine/suggest.js');
-      complain(`iovpipe: expected a command, got ${JSON.stringify(name)}${didYouMean(name, Object.keys(commands))}`);
+      complain(`iovpipe: expected a command, got ${JSON.stringify(name)}${didYouMean(name, Object.keys(all))}`);
       return EXIT.usage;
     }
     const { command } = await entry.load();
@@ -24,13 +30,13 @@ export const command: Command = {
 };
 
 function overview(): string {
-  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const width = Math.max(...Object.keys(all).map((name) => name.length));
   return [
     'iovpipe carries the real-name registrations of IoV SIM cards from car makers to the regulator.',
     '',
     'usage: iovpipe COMMAND …',
     '',
-    ...Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`),
+    ...Object.entries(all).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`),
     '',
     '`iovpipe help COMMAND` shows its options. Exit codes: 0 done, 1 refused input or configuration, 2 work failed, 64 wrong usage.',
   ].join('\n');

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { IovError } from '../contract/error.js';
 import { type Command, complain, EXIT, type Given } from './command.js';
-import { commands } from './commands.js';
+import { all as commands } from './help.js';
 
 /** Other spellings that people try. */
 const ALIASES: Readonly<Record<string, string>> = {

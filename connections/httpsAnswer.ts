@@ -1,5 +1,5 @@
 import { IovError } from '../contract/error.js';
-import type { JsonObject } from '../contract/item.js';
+import type { JsonObject } from '../contract/tags.js';
 import { parseStrictJson } from '../notice/strictJson.js';
 import type { Reply } from './httpsClient.js';
 

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import type { Connection } from '../contract/component.js';
+import type { Connection } from '../contract/connection.js';
 import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import { type BackOffBounds, backOff } from './backOff.js';

@@ -1,4 +1,5 @@
 import type { Static, TObject } from 'typebox';
+import type { Connection } from './connection.js';
 import type { Context } from './context.js';
 import type { Fault, IovError } from './error.js';
 import type { Item, Shape } from './item.js';
@@ -96,11 +97,6 @@ export interface Sink {
 export interface ConnectionSpec<Options extends TObject = TObject> extends Described<Options> {
   role: 'connection';
   create(options: Static<Options>, context: Omit<Context, 'connection'>): Promise<Connection> | Connection;
-}
-
-export interface Connection {
-  open?(): Promise<void>;
-  close?(): Promise<void>;
 }
 
 export type ComponentSpec = SourceSpec | OperatorSpec | SinkSpec | ConnectionSpec;

@@ -1,7 +1,7 @@
-import type { Connection } from './component.js';
-import type { Tags } from './item.js';
+import type { Connection } from './connection.js';
 import type { Peers } from './peer.js';
 import type { Store } from './store.js';
+import type { Tags } from './tags.js';
 
 /** Time as the pipelines see it; the demo closes a day and a month with a simulated one. */
 export interface Clock {

@@ -1,5 +1,7 @@
+import type { FilePlan, WindowKey } from './file.js';
 import type { Receipt } from './receipt.js';
 import type { Effect, FileRow } from './store.js';
+import type { Tags } from './tags.js';
 
 /**
  * What is on its way, by shape:
@@ -10,22 +12,6 @@ import type { Effect, FileRow } from './store.js';
  * - `file`: a file complete on disk, packed ({@link PackedFile})
  */
 export type Shape = 'message' | 'record' | 'bytes' | 'text' | 'file';
-
-export type JsonObject = { [field: string]: unknown };
-
-/** What is known about an item besides its value. */
-export interface Tags {
-  /** Table 1, 5, 7, 10: RequestID. */
-  requestId?: string;
-  /** The platform that sent this item, once authenticated; absent where it comes from a file or from the state by card. */
-  platformId?: string;
-  /** Car maker (table 7, 10: Code) or operator. */
-  code?: string;
-  operType?: string;
-  iccid?: string;
-  /** SM3 of the decrypted content, to tell a retry from a RequestID used twice. */
-  digest?: string;
-}
 
 export interface Item<Value = unknown> {
   value: Value;
@@ -54,33 +40,6 @@ export interface Lines {
   readonly window?: WindowKey;
 }
 
-/** An export: what was accepted before `cutoff`, since the window before (`P`) or since ever (`F`). Notice 6.2.1.2 a. */
-export interface WindowKey {
-  kind: 'KH' | 'CL';
-  code: string;
-  /** YYYYMMDDHH, Asia/Shanghai. */
-  cutoff: string;
-  type: 'P' | 'F';
-}
-
-/** What a text file is called and how it is to be encrypted; known once the file is complete (its name says `end`). */
-export interface FilePlan {
-  /** Without an extension: `KH_0002_2022111600_P_000003end`. */
-  baseName: string;
-  window: WindowKey;
-  sequence: number;
-  records: number;
-  textBytes: number;
-  /** 32 hex digits, drawn once and kept in the ledger, so that packing again gives the same bytes. */
-  iv: string;
-  /** Time stamped into the zip: a function of the window. */
-  mtimeMs: number;
-  /** What the ledger knew when the plan was made. */
-  state: FileState;
-}
-
-export type FileState = 'planned' | 'packed' | 'uploading' | 'delivered';
-
 export interface TextFile {
   /** Settles when the last record is in; rejects when the file is given up. */
   readonly plan: Promise<FilePlan>;
@@ -92,15 +51,4 @@ export interface TextFile {
   reuse(chunk: Uint8Array<ArrayBuffer>): void;
   /** Nobody will read the content (the file is packed or delivered already): records pass by without being fetched. */
   discard(): void;
-}
-
-export interface PackedFile {
-  /** The name it has, or will have, at the receiver: `KH_0002_2022111600_P_000001.bin`. */
-  name: string;
-  path: string;
-  bytes: number;
-  /** SM3 of the file as it stands on the disk, hex. */
-  sm3: string;
-  /** Absent for a received file. */
-  plan?: FilePlan;
 }

@@ -1,4 +1,5 @@
-import type { FilePlan, FileState, JsonObject, Tags, WindowKey } from './item.js';
+import type { FilePlan, FileState, WindowKey } from './file.js';
+import type { JsonObject, Tags } from './tags.js';
 
 /** Something the store does inside a transaction; it may throw an IovError, which then undoes this item's effects alone. */
 export type Effect = (transaction: Transaction) => void;

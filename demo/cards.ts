@@ -1,4 +1,4 @@
-import type { JsonObject } from '../contract/item.js';
+import type { JsonObject } from '../contract/tags.js';
 import { timestampOf } from '../notice/cutoff.js';
 import { cities, streetAddress } from './cities.js';
 import { company } from './companies.js';

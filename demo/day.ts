@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
-import type { JsonObject } from '../contract/item.js';
+import type { JsonObject } from '../contract/tags.js';
 import { SimulatedClock, systemClock } from '../engine/clock.js';
 import { cutoffMs } from '../notice/cutoff.js';
 import { generator } from './generator.js';

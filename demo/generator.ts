@@ -1,4 +1,4 @@
-import type { JsonObject } from '../contract/item.js';
+import type { JsonObject } from '../contract/tags.js';
 import { cutoffMs, timestampOf } from '../notice/cutoff.js';
 import { mergeRegistration } from '../notice/registration.js';
 import { buyersOf, cardFields, cardNumbers } from './cards.js';

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { Connection, Source } from '../contract/component.js';
+import type { Source } from '../contract/component.js';
+import type { Connection } from '../contract/connection.js';
 import type { Clock, Context, Log, Observer, Run } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Store } from '../contract/store.js';

@@ -1,5 +1,5 @@
 import type { ConnectionSpec, OperatorSpec, SinkSpec, SourceSpec } from '../contract/component.js';
-import type { WindowKey } from '../contract/item.js';
+import type { WindowKey } from '../contract/file.js';
 import { CipherOptions } from '../contract/peer.js';
 import { cipherFaults } from '../crypto/key.js';
 import { windowOfTemplate } from '../notice/batch.js';

@@ -1,5 +1,5 @@
 import { IovError } from '../contract/error.js';
-import type { WindowKey } from '../contract/item.js';
+import type { WindowKey } from '../contract/file.js';
 import { formatFileName, parseFileName } from './fileName.js';
 
 /** A window's text file, without an extension: `KH_0002_2022111600_P_000003end` (notice 6.2.1.2 a, 6.2.2.2 a). */

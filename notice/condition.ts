@@ -1,4 +1,4 @@
-import type { JsonObject } from '../contract/item.js';
+import type { JsonObject } from '../contract/tags.js';
 import type { Condition, Field, Table } from './table.js';
 
 /** A field holds one of these codes. */

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../contract/item.js';
+import type { JsonObject } from '../contract/tags.js';
 import { checks } from './checks/index.js';
 import { type CodeTables, codesMeaning, meaningsOf } from './codes/index.js';
 import { appliesTo } from './condition.js';

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../contract/item.js';
+import type { JsonObject } from '../contract/tags.js';
 import { sm3Hex } from '../crypto/digest.js';
 
 /**

@@ -1,5 +1,5 @@
 import type { Site } from '../contract/context.js';
-import type { JsonObject } from '../contract/item.js';
+import type { JsonObject } from '../contract/tags.js';
 import { isPresent } from './condition.js';
 import { tableOf } from './tables/index.js';
 import { table8 } from './tables/table8.js';

@@ -1,5 +1,5 @@
 import type { Fault } from '../contract/error.js';
-import type { JsonObject } from '../contract/item.js';
+import type { JsonObject } from '../contract/tags.js';
 import { maskValue } from './mask.js';
 import type { Field, Table } from './table.js';
 

@@ -1,5 +1,5 @@
 import build from 'fast-json-stringify';
-import type { JsonObject } from '../contract/item.js';
+import type { JsonObject } from '../contract/tags.js';
 import { newAjv } from './ajv.js';
 import { appliesTo, isPresent } from './condition.js';
 import { isObject } from './report.js';

@@ -1,5 +1,5 @@
 import { IovError } from '../contract/error.js';
-import type { JsonObject } from '../contract/item.js';
+import type { JsonObject } from '../contract/tags.js';
 
 export interface JsonBounds {
   /** Objects and lists inside one another; the tables need 3. */

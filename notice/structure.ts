@@ -1,4 +1,4 @@
-import type { JsonObject } from '../contract/item.js';
+import type { JsonObject } from '../contract/tags.js';
 import { type ErrorObject, newAjv } from './ajv.js';
 import { appliesTo, conditionText } from './condition.js';
 import { maskValue } from './mask.js';

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { Type } from 'typebox';
 import { defineOperator, type Kernel } from '../contract/component.js';
 import { type Fault, IovError } from '../contract/error.js';
-import type { Item, JsonObject, Tags } from '../contract/item.js';
+import type { Item } from '../contract/item.js';
 import type { Peer, Peers } from '../contract/peer.js';
+import type { JsonObject, Tags } from '../contract/tags.js';
 import { signatureMatches } from '../notice/signature.js';
 
 export const spec = defineOperator({

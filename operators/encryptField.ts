@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { defineOperator } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
-import type { JsonObject } from '../contract/item.js';
+import type { JsonObject } from '../contract/tags.js';
 import { createCipher } from '../crypto/cipher.js';
 
 export const spec = defineOperator({

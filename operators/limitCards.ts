@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
 import { defineOperator } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
-import type { JsonObject } from '../contract/item.js';
 import type { Effect } from '../contract/store.js';
+import type { JsonObject } from '../contract/tags.js';
 import { personOf } from '../notice/person.js';
 
 export const spec = defineOperator({

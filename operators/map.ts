@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { defineOperator } from '../contract/component.js';
-import type { JsonObject } from '../contract/item.js';
+import type { JsonObject } from '../contract/tags.js';
 
 const FIELD = '^[^\\s.][^.]{0,63}$';
 const Value = Type.Union(

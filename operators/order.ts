@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { defineOperator } from '../contract/component.js';
-import type { JsonObject } from '../contract/item.js';
 import { oneLine } from '../contract/oneLine.js';
+import type { JsonObject } from '../contract/tags.js';
 
 export const spec = defineOperator({
   name: 'order',

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { defineOperator } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
-import type { JsonObject, Tags } from '../contract/item.js';
+import type { JsonObject, Tags } from '../contract/tags.js';
 import { signNature } from '../notice/signature.js';
 
 export const spec = defineOperator({

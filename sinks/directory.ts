@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { Type } from 'typebox';
 import { defineSink } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
-import type { PackedFile } from '../contract/item.js';
+import type { PackedFile } from '../contract/file.js';
 
 const options = Type.Object(
   {

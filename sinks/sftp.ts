@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { Type } from 'typebox';
 import type { SftpConnection } from '../connections/sftpConnection.js';
 import { defineSink } from '../contract/component.js';
-import type { PackedFile } from '../contract/item.js';
+import type { PackedFile } from '../contract/file.js';
 
 const options = Type.Object(
   {

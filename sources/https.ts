@@ -4,8 +4,9 @@ import type { HttpsListener } from '../connections/httpsListener.js';
 import { defineSource, type Source } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
-import type { Item, JsonObject } from '../contract/item.js';
+import type { Item } from '../contract/item.js';
 import { Receipt } from '../contract/receipt.js';
+import type { JsonObject } from '../contract/tags.js';
 
 const Options = Type.Object(
   {

@@ -4,7 +4,8 @@ import { Type } from 'typebox';
 import type { Drop } from '../connections/dropFolder.js';
 import { defineSource } from '../contract/component.js';
 import type { IovError } from '../contract/error.js';
-import type { Item, PackedFile } from '../contract/item.js';
+import type { PackedFile } from '../contract/file.js';
+import type { Item } from '../contract/item.js';
 import { Receipt } from '../contract/receipt.js';
 
 const count = (description: string, value: number, maximum: number) =>

@@ -1,6 +1,6 @@
 import { IovError } from '../contract/error.js';
-import type { Tags } from '../contract/item.js';
 import type { Effect, StoredRequest, Transaction } from '../contract/store.js';
+import type { Tags } from '../contract/tags.js';
 
 /** What tells a request, and a retry of it, from another one. */
 export interface RequestContent {

@@ -1,5 +1,6 @@
 import type { IovError } from '../contract/error.js';
-import type { FilePlan, Lines, TextFile } from '../contract/item.js';
+import type { FilePlan } from '../contract/file.js';
+import type { Lines, TextFile } from '../contract/item.js';
 import { Receipt } from '../contract/receipt.js';
 import type { FileRow } from '../contract/store.js';
 import type { TextContent } from './textContent.js';

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
-import type { FilePlan, Item, Lines, WindowKey } from '../contract/item.js';
+import type { FilePlan, WindowKey } from '../contract/file.js';
+import type { Item, Lines } from '../contract/item.js';
 import type { Receipt } from '../contract/receipt.js';
 import type { WindowRow } from '../contract/store.js';
 import { batchName } from '../notice/batch.js';

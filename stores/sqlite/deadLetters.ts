@@ -1,5 +1,5 @@
-import type { Tags } from '../../contract/item.js';
 import type { DeadLetter, DeadLetterFilter, NewDeadLetter } from '../../contract/store.js';
+import type { Tags } from '../../contract/tags.js';
 import type { Database, Statement } from './database.js';
 
 interface DeadLetterRow {

@@ -1,5 +1,5 @@
 import { IovError } from '../../contract/error.js';
-import type { FilePlan, FileState } from '../../contract/item.js';
+import type { FilePlan, FileState } from '../../contract/file.js';
 import type { FileRow } from '../../contract/store.js';
 import type { Database, Statement } from './database.js';
 

@@ -1,5 +1,5 @@
 import type { Clock, Log } from '../../contract/context.js';
-import type { WindowKey } from '../../contract/item.js';
+import type { WindowKey } from '../../contract/file.js';
 import type {
   DeadLetter,
   DeadLetterFilter,

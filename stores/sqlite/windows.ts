@@ -1,5 +1,5 @@
 import { IovError } from '../../contract/error.js';
-import type { WindowKey } from '../../contract/item.js';
+import type { WindowKey } from '../../contract/file.js';
 import type { Position, StoreStatus, WindowRow } from '../../contract/store.js';
 import type { Archive } from './archive.js';
 import type { Database, Statement } from './database.js';

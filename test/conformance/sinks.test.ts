@@ -1,5 +1,6 @@
 import t from 'tap';
-import type { Connection, Sink } from '../../contract/component.js';
+import type { Sink } from '../../contract/component.js';
+import type { Connection } from '../../contract/connection.js';
 import { componentsOf } from '../../engine/registry.js';
 import { opensAndCloses } from './checks.js';
 import { world } from './world.js';

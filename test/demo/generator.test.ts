@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { JsonObject } from '../../contract/item.js';
+import type { JsonObject } from '../../contract/tags.js';
 import { cities } from '../../demo/cities.js';
 import { generator } from '../../demo/generator.js';
 import { codeTables } from '../../notice/codes/index.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { JsonObject } from '../../contract/item.js';
+import type { JsonObject } from '../../contract/tags.js';
 import { compileSerializer } from '../../notice/serializer.js';
 import type { Table } from '../../notice/table.js';
 import { tableOf, tables } from '../../notice/tables/index.js';

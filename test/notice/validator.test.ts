@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { JsonObject } from '../../contract/item.js';
+import type { JsonObject } from '../../contract/tags.js';
 import { tableOf, tables } from '../../notice/tables/index.js';
 import { compileValidator } from '../../notice/validator.js';
 import { agent, cardRecord, companyRegistration, goodRecords, registration, vehicle } from '../support/records.js';

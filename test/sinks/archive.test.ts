@@ -1,9 +1,10 @@
 import t, { type Test } from 'tap';
 import type { Sink } from '../../contract/component.js';
 import { IovError } from '../../contract/error.js';
-import type { Item, Tags } from '../../contract/item.js';
+import type { Item } from '../../contract/item.js';
 import { oneLine } from '../../contract/oneLine.js';
 import { Receipt } from '../../contract/receipt.js';
+import type { Tags } from '../../contract/tags.js';
 import { spec } from '../../sinks/archive.js';
 import { bareContext } from '../support/bareContext.js';
 import { optionsOf } from '../support/options.js';

@@ -1,7 +1,7 @@
 import { chmod, stat, writeFile } from 'node:fs/promises';
 import t from 'tap';
-import type { Tags } from '../../contract/item.js';
 import type { NewDeadLetter } from '../../contract/store.js';
+import type { Tags } from '../../contract/tags.js';
 import { openDatabase } from '../../stores/sqlite/database.js';
 import { openSqliteStore } from '../../stores/sqlite/store.js';
 import { append, DAY_16_MS, HOUR_MS, newRecord, testStore } from '../support/testStore.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
-import type { WindowKey } from '../../contract/item.js';
+import type { WindowKey } from '../../contract/file.js';
 import type { Store, WindowRow } from '../../contract/store.js';
 import { cutoffOf } from '../../notice/cutoff.js';
 import { append, DAY_16_MS, HOUR_MS, newRecord, testStore, textsOf } from '../support/testStore.js';

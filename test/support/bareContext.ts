@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Connection } from '../../contract/component.js';
+import type { Connection } from '../../contract/connection.js';
 import type { Context, Log } from '../../contract/context.js';
 import type { Store } from '../../contract/store.js';
 

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { JsonObject } from '../../contract/item.js';
+import type { JsonObject } from '../../contract/tags.js';
 import { createCipher } from '../../crypto/cipher.js';
 import type { Generator } from '../../demo/generator.js';
 import type { Sent } from '../../demo/inbox.js';

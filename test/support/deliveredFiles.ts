@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { JsonObject } from '../../contract/item.js';
 import type { Peer } from '../../contract/peer.js';
+import type { JsonObject } from '../../contract/tags.js';
 import { type BatchName, parseFileName } from '../../notice/fileName.js';
 
 /** A file of a directory by its final name, read with the tools that anybody has: openssl and unzip. */

@@ -1,7 +1,8 @@
 import type { Kernel, OperatorSpec } from '../../contract/component.js';
 import type { Context } from '../../contract/context.js';
-import type { Item, Tags } from '../../contract/item.js';
+import type { Item } from '../../contract/item.js';
 import { Receipt } from '../../contract/receipt.js';
+import type { Tags } from '../../contract/tags.js';
 import { bareContext } from './bareContext.js';
 import { optionsOf } from './options.js';
 

@@ -1,5 +1,5 @@
-import type { JsonObject } from '../../contract/item.js';
 import type { Peer } from '../../contract/peer.js';
+import type { JsonObject } from '../../contract/tags.js';
 import { createCipher } from '../../crypto/cipher.js';
 import { signNature } from '../../notice/signature.js';
 

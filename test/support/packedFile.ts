@@ -1,4 +1,5 @@
-import type { FileState, Item, PackedFile } from '../../contract/item.js';
+import type { FileState, PackedFile } from '../../contract/file.js';
+import type { Item } from '../../contract/item.js';
 import { Receipt } from '../../contract/receipt.js';
 import type { Store } from '../../contract/store.js';
 import type { LocalFile } from './sftpClient.js';

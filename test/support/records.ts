@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../contract/item.js';
+import type { JsonObject } from '../../contract/tags.js';
 
 // Smallest good records, one a table: every M field, and the C fields that apply. Numbers are made up, their check digits fit.
 

@@ -1,0 +1,37 @@
+/** An export: what was accepted before `cutoff`, since the window before (`P`) or since ever (`F`). Notice 6.2.1.2 a. */
+export interface WindowKey {
+  kind: 'KH' | 'CL';
+  code: string;
+  /** YYYYMMDDHH, Asia/Shanghai. */
+  cutoff: string;
+  type: 'P' | 'F';
+}
+
+/** What a text file is called and how it is to be encrypted; known once the file is complete (its name says `end`). */
+export interface FilePlan {
+  /** Without an extension: `KH_0002_2022111600_P_000003end`. */
+  baseName: string;
+  window: WindowKey;
+  sequence: number;
+  records: number;
+  textBytes: number;
+  /** 32 hex digits, drawn once and kept in the ledger, so that packing again gives the same bytes. */
+  iv: string;
+  /** Time stamped into the zip: a function of the window. */
+  mtimeMs: number;
+  /** What the ledger knew when the plan was made. */
+  state: FileState;
+}
+
+export type FileState = 'planned' | 'packed' | 'uploading' | 'delivered';
+
+export interface PackedFile {
+  /** The name it has, or will have, at the receiver: `KH_0002_2022111600_P_000001.bin`. */
+  name: string;
+  path: string;
+  bytes: number;
+  /** SM3 of the file as it stands on the disk, hex. */
+  sm3: string;
+  /** Absent for a received file. */
+  plan?: FilePlan;
+}

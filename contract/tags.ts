@@ -1,0 +1,15 @@
+export type JsonObject = { [field: string]: unknown };
+
+/** What is known about an item besides its value. */
+export interface Tags {
+  /** Table 1, 5, 7, 10: RequestID. */
+  requestId?: string;
+  /** The platform that sent this item, once authenticated; absent where it comes from a file or from the state by card. */
+  platformId?: string;
+  /** Car maker (table 7, 10: Code) or operator. */
+  code?: string;
+  operType?: string;
+  iccid?: string;
+  /** SM3 of the decrypted content, to tell a retry from a RequestID used twice. */
+  digest?: string;
+}
