@@ -159,6 +159,8 @@ export interface Store {
   reopenWindow(id: number): void;
   stretches(window: WindowRow, recordsMax: number): Iterable<Stretch>;
   records(window: WindowRow, fromPosition: number, toPosition: number): Iterable<Uint8Array>;
+  /** The same in one piece, each record followed by a newline. */
+  lines(window: WindowRow, fromPosition: number, toPosition: number): Uint8Array;
 
   file(baseName: string): FileRow | undefined;
   /** Notes a file; the first plan under a name stays, and is what comes back. */

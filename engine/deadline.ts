@@ -10,7 +10,10 @@ export type Progress = () => number;
  */
 export function deliveredShare(windows: StoreStatus['windows'], pipeline: string): number {
   const own = windows.filter((window) => window.pipeline === pipeline);
-  const latest = own.reduce((cutoff, window) => (window.cutoff > cutoff ? window.cutoff : cutoff), '');
+  const latest = own
+    .map(({ cutoff }) => cutoff)
+    .sort()
+    .at(-1);
   const open = own.filter(({ cutoff }) => cutoff === latest);
   const total = open.reduce((sum, { recordsTotal }) => sum + recordsTotal, 0);
   return total === 0 ? 0 : open.reduce((sum, { recordsDelivered }) => sum + recordsDelivered, 0) / total;

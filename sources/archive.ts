@@ -135,6 +135,9 @@ class ArchiveSource implements Source {
   }
 }
 
+/** Read at a time; between two reads others may write. */
+const PIECE_BYTES = 256 * 1024;
+
 /** A stretch of the archive: sizes in memory, the records read when they are sent. */
 class Block implements Lines {
   readonly residentBytes = 0;
@@ -161,6 +164,22 @@ class Block implements Lines {
   read(from: number, to: number): Iterable<Uint8Array> {
     if (from >= to) return [];
     return this.#store.records(this.window, this.positionOf(from) - 1, this.positionOf(to - 1));
+  }
+
+  *lines(from: number, to: number): Generator<Uint8Array> {
+    for (let first = from; first < to; ) {
+      let bytes = 0;
+      let next = first;
+      while (next < to && bytes < PIECE_BYTES) {
+        bytes += this.sizeOf(next) + 1;
+        next += 1;
+      }
+      const piece = this.#store.lines(this.window, this.positionOf(first) - 1, this.positionOf(next - 1));
+      if (piece.length !== bytes)
+        throw new IovError('STORE_FAILED', `the archive has ${piece.length} bytes where its index says ${bytes}`);
+      yield piece;
+      first = next;
+    }
   }
 }
 

@@ -26,7 +26,7 @@ export class Packer {
   readonly #outbox: string;
 
   /** @param outbox an existing directory for packed files that wait for delivery */
-  constructor(store: Store, outbox: string, atOnce = Math.max(2, availableParallelism())) {
+  constructor(store: Store, outbox: string, atOnce = availableParallelism() + 1) {
     this.#store = store;
     this.#outbox = outbox;
     this.atOnce = atOnce;

@@ -104,6 +104,13 @@ export class TextContent implements AsyncIterable<Uint8Array<ArrayBuffer>> {
     const after = Buffer.from(frame.after);
     let first = true;
     for await (const part of this.#taken()) {
+      if (this.#format === 'lines' && part.block.lines) {
+        for (const piece of part.block.lines(part.from, part.to)) {
+          chunks.add(piece);
+          if (chunks.full) yield* chunks.take();
+        }
+        continue;
+      }
       for await (const record of part.block.read(part.from, part.to)) {
         if (!first) chunks.add(between);
         first = false;

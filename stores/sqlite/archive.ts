@@ -12,6 +12,7 @@ export class Archive {
   readonly #codes: Statement<string>;
   readonly #sizes: Statement<[seq: number, size: number]>;
   readonly #joined: Statement<Buffer | null>;
+  readonly #lines: Statement<Buffer | null>;
   readonly #last: Statement<number>;
   readonly #firstFrom: Statement<[seq: number, acceptedAt: number]>;
   readonly #inRange: Statement<number>;
@@ -37,6 +38,11 @@ export class Archive {
     this.#joined = database
       .prepare<unknown[], Buffer | null>(
         `SELECT CAST(group_concat(bytes, '') AS BLOB) FROM (SELECT bytes FROM records ${inWindow} ORDER BY seq)`,
+      )
+      .pluck();
+    this.#lines = database
+      .prepare<unknown[], Buffer | null>(
+        `SELECT CAST(group_concat(bytes, char(10)) || char(10) AS BLOB) FROM (SELECT bytes FROM records ${inWindow} ORDER BY seq)`,
       )
       .pluck();
     this.#inRange = database.prepare<unknown[], number>(`SELECT count(*) FROM records ${inWindow}`).pluck();
@@ -107,6 +113,13 @@ export class Archive {
       }
       from = upTo;
     }
+  }
+
+  /** The same in one piece, each followed by a newline: nothing is made for a single record. */
+  lines({ kind, code, ...window }: WindowRow, fromPosition: number, toPosition: number): Uint8Array {
+    const from = Math.max(fromPosition, window.fromPosition);
+    const to = Math.min(toPosition, window.toPosition);
+    return guarded('reading records', () => this.#lines.get(kind, code, from, to)) ?? new Uint8Array();
   }
 
   /** About `READ_BYTES` of records, sized up in the index first; fewer statements and no cursor that stays open. */

@@ -153,6 +153,10 @@ class SqliteStore implements Store {
     return this.#archive.records(window, fromPosition, toPosition);
   }
 
+  lines(window: WindowRow, fromPosition: number, toPosition: number): Uint8Array {
+    return this.#archive.lines(window, fromPosition, toPosition);
+  }
+
   file(baseName: string): FileRow | undefined {
     return this.#run('reading a file of the ledger', () => this.#files.get(baseName));
   }
