@@ -46,7 +46,7 @@ export class GroupCommit {
     }
     return new Promise((resolve, reject) => {
       this.#queue.push({ effects, resolve, reject });
-      this.#turn ??= setImmediate(() => this.#next());
+      this.#soon();
     });
   }
 
@@ -59,11 +59,15 @@ export class GroupCommit {
     await Promise.all(this.#flushing);
   }
 
-  #next(): void {
-    this.#turn = undefined;
-    this.#takeGroup();
-    // sockets and timers have their turn between two groups
-    if (this.#queue.length > 0) this.#turn ??= setImmediate(() => this.#next());
+  /** While the disk turns callers gather, and the next transaction takes all of them, unless it is full before. */
+  #soon(): void {
+    if (this.#queue.length === 0) return;
+    if (this.#flushing.size > 0 && this.#queue.length < this.#bounds.commitsPerTransactionMax) return;
+    this.#turn ??= setImmediate(() => {
+      this.#turn = undefined;
+      this.#takeGroup();
+      this.#soon(); // sockets and timers have their turn between two groups
+    });
   }
 
   #takeGroup(): void {
@@ -82,7 +86,10 @@ export class GroupCommit {
       () => group.forEach(({ resolve, reject }, index) => void (failures[index] ? reject(failures[index]) : resolve())),
       (thrown: unknown) => group.forEach(({ reject }) => void reject(IovError.from(thrown))),
     );
-    const told = flushed.finally(() => this.#flushing.delete(told));
+    const told = flushed.finally(() => {
+      this.#flushing.delete(told);
+      if (!this.#closed) this.#soon();
+    });
     this.#flushing.add(told);
   }
 }
