@@ -147,9 +147,10 @@ export class Engine {
         const done = new AbortController();
         if (turn.finishByMs !== undefined) {
           const { clock, log } = this.#options;
+          // the pace counts from when the work begins: one that is caught up is late, and not slow
           const work = {
             name,
-            startMs: turn.dueMs,
+            startMs: Math.min(clock.now(), turn.finishByMs - 1),
             deadlineMs: turn.finishByMs,
             progress: () => deliveredShare(this.store.status().windows, name),
           };

@@ -22,6 +22,8 @@ export function openPool(module: URL, threads: number, workerData?: unknown): Po
     minThreads: 0,
     maxThreads: threads,
     idleTimeout: IDLE_MS,
+    // Piscina would let a worker sleep in Atomics.wait, where it is deaf to the port through which a file comes.
+    atomics: 'disabled',
     resourceLimits: { maxYoungGenerationSizeMb: NURSERY_MB },
     workerData,
   });
