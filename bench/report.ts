@@ -6,12 +6,14 @@ export interface Row {
   floor: string;
   /** Figure over floor; absent where there is no floor. */
   ratio?: number;
+  /** The ratio we want to reach; what is below it falls short, without failing the run. */
+  goal?: number;
   peakBytes?: number;
   /** Limits that this row breaks, in words. */
   broken: string[];
 }
 
-const HEAD = ['bench', 'scale', 'figure', 'floor', 'ratio', 'peak RSS', ''] as const;
+const HEAD = ['bench', 'scale', 'figure', 'floor', 'ratio', 'goal', 'peak RSS', ''] as const;
 
 export function table(rows: readonly Row[]): string {
   const cells = rows.map((row) => [
@@ -20,6 +22,7 @@ export function table(rows: readonly Row[]): string {
     row.figure,
     row.floor,
     row.ratio === undefined ? '' : row.ratio.toFixed(2),
+    row.goal === undefined ? '' : row.goal.toFixed(2),
     row.peakBytes === undefined ? '' : `${Math.round(row.peakBytes / 1e6)} MB`,
     row.broken.join('; '),
   ]);
