@@ -1,32 +1,113 @@
 const NEWLINE = 0x0a;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 const BOM = Buffer.from('\ufeff');
 
 /** A record's bytes, or why there are none. */
 export type FoundRecord = { bytes: Uint8Array } | { problem: string };
 
+/** Cuts what has come into records; what is left of the last one stays. */
+interface Cutter {
+  push(chunk: Buffer): Generator<FoundRecord>;
+  end(): Generator<FoundRecord>;
+}
+
 /** The records of a text, one a line or in one array (notice 6.2.1.2 b), in bounded memory. */
 export async function* recordsOf(text: AsyncIterable<Uint8Array>, recordBytesMax: number): AsyncGenerator<FoundRecord> {
-  let rest: Buffer = Buffer.alloc(0);
-  let skipping = false;
-  let first = true;
+  let cutter: Cutter | undefined;
+  let head: Buffer = Buffer.alloc(0);
   for await (const chunk of text) {
-    rest = rest.length > 0 ? Buffer.concat([rest, chunk]) : Buffer.from(chunk);
-    if (first && rest.length >= BOM.length) {
-      first = false;
-      if (rest.subarray(0, BOM.length).equals(BOM)) yield { problem: 'expected UTF-8 without a byte order mark' };
+    const bytes = Buffer.from(chunk);
+    if (cutter) {
+      yield* cutter.push(bytes);
+      continue;
     }
-    let from = 0;
-    for (let to = rest.indexOf(NEWLINE); to >= 0; to = rest.indexOf(NEWLINE, from)) {
-      if (!skipping && to > from) yield { bytes: rest.subarray(from, to) };
-      skipping = false;
-      from = to + 1;
-    }
-    rest = rest.subarray(from);
-    if (rest.length > recordBytesMax) {
-      if (!skipping) yield { problem: `expected a record of at most ${recordBytesMax} bytes` };
-      skipping = true;
-      rest = Buffer.alloc(0);
-    }
+    head = Buffer.concat([head, bytes]);
+    if (head.length < BOM.length) continue;
+    if (head.subarray(0, BOM.length).equals(BOM)) yield { problem: 'expected UTF-8 without a byte order mark' };
+    cutter = head[0] === OPEN_LIST ? new ArrayCutter(recordBytesMax) : new LineCutter(recordBytesMax);
+    yield* cutter.push(head);
   }
-  if (!skipping && rest.length > 0) yield { bytes: rest };
+  if (cutter) yield* cutter.end();
+  else if (head.length > 0 && head.toString() !== '[]') yield { bytes: head };
+}
+
+const tooLarge = (bytesMax: number): FoundRecord => ({ problem: `expected a record of at most ${bytesMax} bytes` });
+
+class LineCutter implements Cutter {
+  readonly #bytesMax: number;
+  #rest: Buffer = Buffer.alloc(0);
+  #skipping = false;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  *push(chunk: Buffer): Generator<FoundRecord> {
+    let rest = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
+    for (let to = rest.indexOf(NEWLINE); to >= 0; to = rest.indexOf(NEWLINE)) {
+      if (!this.#skipping && to > this.#bytesMax) yield tooLarge(this.#bytesMax);
+      else if (!this.#skipping && to > 0) yield { bytes: rest.subarray(0, to) };
+      this.#skipping = false;
+      rest = rest.subarray(to + 1);
+    }
+    this.#rest = rest;
+    if (rest.length <= this.#bytesMax) return;
+    if (!this.#skipping) yield tooLarge(this.#bytesMax);
+    this.#skipping = true;
+    this.#rest = Buffer.alloc(0);
+  }
+
+  *end(): Generator<FoundRecord> {
+    if (!this.#skipping && this.#rest.length > 0) yield { bytes: this.#rest };
+  }
+}
+
+/** Cuts an array into its elements by counting brackets outside of strings; what an element holds is others' to judge. */
+class ArrayCutter implements Cutter {
+  readonly #bytesMax: number;
+  #element: Buffer = Buffer.alloc(0);
+  #depth = 0;
+  #inString = false;
+  #escaped = false;
+  #gaveUp = false;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  *push(chunk: Buffer): Generator<FoundRecord> {
+    let from = this.#depth > 1 ? 0 : -1;
+    for (let at = 0; at < chunk.length && !this.#gaveUp; at += 1) {
+      const byte = chunk[at];
+      if (this.#inString) this.#string(byte);
+      else if (byte === QUOTE) this.#inString = true;
+      else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
+        this.#depth += 1;
+        if (this.#depth === 2) from = at;
+      } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) {
+        this.#depth -= 1;
+        if (this.#depth !== 1) continue;
+        yield { bytes: Buffer.concat([this.#element, chunk.subarray(from, at + 1)]) };
+        this.#element = Buffer.alloc(0);
+        from = -1;
+      }
+    }
+    if (from < 0) return;
+    this.#element = Buffer.concat([this.#element, chunk.subarray(from)]);
+    if (this.#element.length <= this.#bytesMax || this.#gaveUp) return;
+    this.#gaveUp = true;
+    yield tooLarge(this.#bytesMax);
+  }
+
+  *end(): Generator<FoundRecord> {
+    if (this.#depth !== 0 && !this.#gaveUp) yield { problem: 'expected the end of the array' };
+  }
+
+  #string(byte: number | undefined): void {
+    if (this.#escaped) this.#escaped = false;
+    else if (byte === BACKSLASH) this.#escaped = true;
+    else if (byte === QUOTE) this.#inString = false;
+  }
 }
