@@ -18,7 +18,9 @@ const changedAt = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
 
 if (changedAt('node_modules/.package-lock.json') < changedAt('package-lock.json')) {
   process.stdout.write('setup: installing packages; better-sqlite3 is compiled here, which takes about a minute\n');
-  run('npm', 'ci', '--no-audit', '--no-fund');
+  // `npm ci` refuses a lockfile without the optional packages of platforms that a registry does not offer;
+  // this takes the same versions from it, and leaves it as it is.
+  run('npm', 'install', '--no-save', '--no-audit', '--no-fund');
 }
 run(process.execPath, 'node_modules/typescript/bin/tsc', '-b');
 
