@@ -44,7 +44,7 @@ const rows: Row[] = [];
 try {
   for (const name of wanted) {
     process.stderr.write(`bench: ${name} …\n`);
-    rows.push(...limited((await benches[name]?.(server)) ?? []));
+    rows.push(...limited(await attempted(name, server)));
   }
 } finally {
   await server.stop();
@@ -53,6 +53,16 @@ process.stdout.write(`${scope()}\n\n${table(rows)}\n`);
 const broken = rows.filter((row) => row.broken.length > 0).length;
 process.stdout.write(`${rows.length - broken} passed, ${broken} failed\n`);
 process.exitCode = broken === 0 ? 0 : 1;
+
+/** A bench that breaks is a row that says so; the others go on. */
+async function attempted(name: string, server: Server): Promise<Row[]> {
+  try {
+    return (await benches[name]?.(server)) ?? [];
+  } catch (thrown) {
+    const message = thrown instanceof Error ? thrown.message.split('\n')[0] : String(thrown);
+    return [{ bench: name, scale: '', figure: '', floor: '', broken: [`did not run: ${message}`] }];
+  }
+}
 
 /** Adds to each row which limits it breaks. */
 function limited(rows: readonly Row[]): Row[] {

@@ -30,6 +30,7 @@ export async function run({ folder, files, seed }: { folder: string; files: numb
   );
   const engine = await Engine.open(config, { clock: systemClock, log: openLog({ level: 'silent' }) });
   const connection = engine.connection<SftpConnection>('regulator');
+  await connection.open();
   const content = randomBytes(FILE_BYTES);
   const localPath = join(folder, 'file.bin');
   writeFileSync(localPath, content);
