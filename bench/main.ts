@@ -23,7 +23,7 @@ const { values, positionals } = parseArgs({ options: { short: { type: 'boolean' 
 const short = values.short === true;
 
 const benches: Readonly<Record<string, (server: Server) => Promise<Row[]>>> = {
-  export: (server) => exportBench(server, short ? [1, 2] : [1, 4, 16]),
+  export: (server) => exportBench(server, short ? [1] : [1, 4, 16]),
   chain: (server) => chainBench(server, short ? [1] : [1, 4, 16]),
   intake: () => intakeBench(short ? 4_000 : 16_000),
   connections: () => connectionsBench(short ? 100 : 400),

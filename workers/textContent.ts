@@ -25,6 +25,7 @@ export class TextContent implements AsyncIterable<Uint8Array<ArrayBuffer>> {
   readonly #format: Format;
   readonly #residentBytesMax: number;
   readonly #spare: Uint8Array<ArrayBuffer>[] = [];
+  #read = false;
   #parts: Part[] = [];
   #residentBytes = 0;
   #records = 0;
@@ -93,7 +94,7 @@ export class TextContent implements AsyncIterable<Uint8Array<ArrayBuffer>> {
 
   /** Takes back a chunk that has been read: memory then stays the same however long the file is. */
   reuse(chunk: Uint8Array<ArrayBuffer>): void {
-    this.#spare.push(chunk);
+    if (!this.#read) this.#spare.push(chunk);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array<ArrayBuffer>> {
@@ -120,6 +121,8 @@ export class TextContent implements AsyncIterable<Uint8Array<ArrayBuffer>> {
       }
     }
     chunks.add(Buffer.from(frame.close));
+    this.#read = true;
+    this.#spare.length = 0;
     yield* chunks.rest();
   }
 

@@ -9,7 +9,7 @@ export type Statement<Row = unknown> = BetterSqlite3.Statement<unknown[], Row>;
 /** How long a writer waits for another process that holds the lock. */
 const BUSY_TIMEOUT_MS = 5_000;
 /** Pages kept in memory: index pages in the main, since records are written once and read in order. */
-const CACHE_KIB = 65_536;
+const CACHE_KIB = 16_384;
 /** The write-ahead log is folded into the file every so many pages (16 MB), and cut back to this size afterwards. */
 const CHECKPOINT_PAGES = 4_000;
 const LOG_BYTES_MAX = 64 * 1024 * 1024;
