@@ -164,7 +164,12 @@ export class Engine {
         if (stop.aborted) return;
       }
     } catch (thrown) {
-      if (!stop.aborted) throw thrown;
+      if (stop.aborted) return;
+      // a schedule never ends in silence: it goes on where the store remembers it
+      const { code, message } = IovError.from(thrown);
+      this.#options.log.error({ pipeline: name, code, againInMs: RESTART_MS_MAX, alarm: 'scheduleFailed' }, message);
+      await this.#pause(RESTART_MS_MAX, stop);
+      if (!stop.aborted) await this.#keepSchedule(pipeline, stop);
     }
   }
 

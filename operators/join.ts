@@ -116,7 +116,7 @@ class Join implements Kernel {
     const [seen, state] = store.read((state) => [seenRequest(state, request), state.card(iccid)]);
     const content = this.#content(item.value as JsonObject, tags);
     if (seen || this.#isStored(content, state)) {
-      item.receipt.arrived();
+      this.#store(item, () => {}); // what is found may not be on the disk yet: it has arrived once a flush has passed
       return [];
     }
     const other = state?.[this.#other];
