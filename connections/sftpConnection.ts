@@ -41,7 +41,7 @@ export class SftpConnection implements Connection {
     file: { localPath: string; bytes: number },
     directory: string,
     name: string,
-    options: { resumed?: boolean; onUploading(): void; signal: AbortSignal },
+    options: { resumed?: boolean; onUploading(): Promise<void>; signal: AbortSignal },
   ): Promise<{ remotePath: string }> {
     if (!this.#pool) throw new IovError('INTERNAL', 'connection sftp: deliver was called before open');
     const { signal, onUploading, resumed = false } = options;

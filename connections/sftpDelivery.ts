@@ -16,7 +16,7 @@ export interface DeliveryOptions {
   /** The ledger said `uploading`: an attempt of an earlier run may have come to the end. */
   resumed: boolean;
   /** Called once, before the first byte goes out. */
-  onUploading(): void;
+  onUploading(): Promise<void>;
 }
 
 const NO_SUCH_FILE = 2;
@@ -64,7 +64,7 @@ export class Delivery {
     const { bytes, localPath } = this.#options;
     const local = await openLocal(localPath, bytes);
     try {
-      if (!this.#announced) this.#options.onUploading();
+      if (!this.#announced) await this.#options.onUploading();
       this.#announced = true;
       const handle = await this.#openRemote(session);
       try {

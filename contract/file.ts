@@ -7,17 +7,24 @@ export interface WindowKey {
   type: 'P' | 'F';
 }
 
-/** What a text file is called and how it is to be encrypted; known once the file is complete (its name says `end`). */
+/**
+ * What a text file or an album is called and how it is to be encrypted; of a text file known once it is complete (its name
+ * says `end`).
+ */
 export interface FilePlan {
-  /** Without an extension: `KH_0002_2022111600_P_000003end`. */
+  /** Without an extension: `KH_0002_2022111600_P_000003end`, `HT_CMD-7_LSV1`. */
   baseName: string;
-  window: WindowKey;
-  sequence: number;
+  /** Absent for an album. */
+  window?: WindowKey;
+  /** Absent for an album. */
+  sequence?: number;
+  /** Records of a text file, pictures of an album. */
   records: number;
+  /** Before compression. */
   textBytes: number;
   /** 32 hex digits, drawn once and kept in the ledger, so that packing again gives the same bytes. */
   iv: string;
-  /** Time stamped into the zip: a function of the window. */
+  /** Time stamped into the zip: a function of the window, or of when the pictures were asked for. */
   mtimeMs: number;
   /** What the ledger knew when the plan was made. */
   state: FileState;

@@ -9,9 +9,10 @@ import type { Tags } from './tags.js';
  * - `record`: a plain JSON object of a table (8, 11, 12)
  * - `bytes`: ordered records, encoded once ({@link Lines})
  * - `text`: a text file being written, its content a stream ({@link TextFile})
+ * - `album`: pictures that become one zip ({@link Album})
  * - `file`: a file complete on disk, packed ({@link PackedFile})
  */
-export type Shape = 'message' | 'record' | 'bytes' | 'text' | 'file';
+export type Shape = 'message' | 'record' | 'bytes' | 'text' | 'album' | 'file';
 
 export interface Item<Value = unknown> {
   value: Value;
@@ -53,4 +54,20 @@ export interface TextFile {
   reuse(chunk: Uint8Array<ArrayBuffer>): void;
   /** Nobody will read the content (the file is packed or delivered already): records pass by without being fetched. */
   discard(): void;
+}
+
+/** The pictures of one request or command, which become one zip (notice 6.1.3.2, 6.2.3.2). */
+export interface Album {
+  readonly plan: FilePlan;
+  /** What an interrupted run left of this file in the ledger. */
+  readonly known: FileRow | undefined;
+  /** In the order of their numbers; read once, one after another. */
+  readonly pictures: AsyncIterable<Picture>;
+}
+
+export interface Picture {
+  /** Its path in the zip: `KH_CMD-7_0002_001.jpg`, below a sub-directory where a command names several cards. */
+  name: string;
+  /** In chunks of bounded size that belong to the reader. */
+  content: AsyncIterable<Uint8Array<ArrayBuffer>>;
 }

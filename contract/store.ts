@@ -21,6 +21,16 @@ export interface Transaction {
   addDeadLetter(letter: NewDeadLetter): void;
   deadLetterRetried(id: number): void;
   setPosition(pipeline: string, source: string, position: Position): void;
+  /** Notes a file; the first plan under a name stays, and is what comes back. */
+  planFile(file: NewFile): FileRow;
+  /** Notes a file as due; one that is due already under that name stays as it is. */
+  addDueFile(file: NewDueFile): void;
+  /** Its peer has been asked for it (a T1 command was answered with success). */
+  dueFileAsked(name: string): void;
+  /** It is where it belongs. A base name that ends in a code also fulfils what was due without one (`HT_CMD-7`). */
+  dueFileDelivered(name: string): void;
+  /** It cannot be had, or not for now: `reason` is shown; with `final` nobody tries any more. */
+  dueFileFailed(name: string, reason: string, final: boolean): void;
   /** Runs an effect when all others of this caller have run; where one of them throws it does not run at all. */
   afterwards(effect: Effect): void;
 }
@@ -45,6 +55,7 @@ export interface CardState {
 export interface StoredRequest {
   platformId: string;
   requestId: string;
+  /** `KH`, `CL`, or `command`. */
   kind: string;
   code: string;
   iccid?: string;
@@ -110,8 +121,17 @@ export interface WindowRow extends WindowKey {
   options: string;
 }
 
+export interface NewFile {
+  /** Absent for an album. */
+  windowId?: number;
+  plan: FilePlan;
+  fromPosition: number;
+  toPosition: number;
+}
+
 export interface FileRow {
-  windowId: number;
+  /** Absent for an album. */
+  windowId?: number;
   name: string;
   plan: FilePlan;
   /** Positions of its first and its last record; 0 where it has none. */
@@ -163,11 +183,19 @@ export interface Store {
   lines(window: WindowRow, fromPosition: number, toPosition: number): Uint8Array;
 
   file(baseName: string): FileRow | undefined;
-  /** Notes a file; the first plan under a name stays, and is what comes back. */
-  planFile(file: { windowId: number; plan: FilePlan; fromPosition: number; toPosition: number }): FileRow;
-  filePacked(baseName: string, packed: { packedName: string; path: string; bytes: number; sm3: string }): void;
-  fileUploading(baseName: string): void;
-  fileDelivered(baseName: string, remotePath: string): void;
+  planFile(file: NewFile): FileRow;
+  filePacked(baseName: string, packed: { packedName: string; path: string; bytes: number; sm3: string }): Promise<void>;
+  /** Nothing where the ledger has no such file: one that is only forwarded. */
+  fileUploading(baseName: string): Promise<void>;
+  /** The same; a file that was due under this name is fulfilled. */
+  fileDelivered(baseName: string, remotePath: string): Promise<void>;
+
+  // ── files that are due ──
+  dueFile(name: string): DueFile | undefined;
+  /** Oldest first, at most `limit`. */
+  dueFiles(filter: DueFileFilter): DueFile[];
+  /** Due files that have reached a stage since the last look, each stage told once, at most `limit`. */
+  dueAlarms(limit: number): DueAlarm[];
 
   // ── sources ──
   position(pipeline: string, source: string): Position | undefined;
@@ -182,17 +210,91 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/**
+ * A file that a deadline hangs on: pictures (`KH`) or contracts (`HT`) that a command asks for (notice 5.1, 5.2, 7.1.2), or the
+ * pictures of a registration (6.1.3.2 a). Whoever delivers a file of that name, or takes it in, fulfils it.
+ */
+export interface NewDueFile {
+  /** Its base name; without the code where that is not known: `KH_CMD-7_0002`, `HT_CMD-7`. */
+  name: string;
+  content: 'KH' | 'HT';
+  /** RequestID of the command or the registration. */
+  requestId: string;
+  /** Who owes it: operator (A.1) or car maker (A.6); empty where unknown. */
+  code: string;
+  /** The cards, as the command named them: one, or several with commas between. */
+  iccid: string;
+  /** From acceptance. */
+  withinMs: number;
+}
+
+export interface DueFile extends Omit<NewDueFile, 'withinMs'> {
+  id: number;
+  /** When the command or registration was accepted. */
+  acceptedAt: number;
+  dueAt: number;
+  /** `asked`: its peer knows of it. `failed`: nobody tries any more. One that is late may still be delivered. */
+  state: 'open' | 'asked' | 'delivered' | 'failed';
+  deliveredAt?: number;
+  /** When it was noted as expired. */
+  expiredAt?: number;
+  /** Why it has not been delivered so far. */
+  reason?: string;
+}
+
+export interface DueFileFilter {
+  content: 'KH' | 'HT';
+  /** Those that one of these owes; all where absent. */
+  codes?: readonly string[];
+  state: DueFile['state'];
+  afterId?: number;
+  limit: number;
+}
+
+/** `half` of the time is gone, the `lastHalfHour` has begun, or it has `expired`. */
+export interface DueAlarm {
+  stage: 'half' | 'lastHalfHour' | 'expired';
+  file: DueFile;
+}
+
 export interface StoreStatus {
   records: { kind: string; code: string; count: number; bytes: number; lastAcceptedAt: number }[];
   /** Cards by what has come so far. */
   cards: { complete: number; waitingForCard: number; waitingForRegistration: number };
   windows: (WindowRow & { files: number; filesDelivered: number; recordsDelivered: number; recordsTotal: number })[];
   deadLetters: number;
+  /** Files that are or were due, by content and who owes them. */
+  dueFiles: {
+    content: 'KH' | 'HT';
+    code: string;
+    open: number;
+    asked: number;
+    delivered: number;
+    /** Of those delivered: after their time. */
+    late: number;
+    failed: number;
+    /** Not delivered in time, nor since. */
+    expired: number;
+    /** Of those that are open or asked. */
+    nextDueAt?: number;
+  }[];
 }
 
 /** One step in the life of a RequestID, a card or a file. */
 export interface TraceStep {
   at: number;
-  step: 'accepted' | 'waiting' | 'archived' | 'window' | 'file' | 'packed' | 'delivered' | 'dead';
+  step:
+    | 'accepted'
+    | 'waiting'
+    | 'archived'
+    | 'window'
+    | 'due'
+    | 'asked'
+    | 'file'
+    | 'packed'
+    | 'delivered'
+    | 'expired'
+    | 'failed'
+    | 'dead';
   text: string;
 }

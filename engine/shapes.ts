@@ -7,6 +7,7 @@ const WORDS: Readonly<Record<Shape, string>> = {
   record: 'a plain record',
   bytes: 'ordered record bytes',
   text: 'a text file',
+  album: 'the pictures of an album',
   file: 'a packed file',
 };
 

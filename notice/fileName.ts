@@ -146,3 +146,8 @@ function parsePicture(text: string): PictureName | undefined {
     extension: extension as PictureName['extension'],
   };
 }
+
+/** A file's name without its extensions: what the ledger knows it by. Total: takes any text. */
+export function baseNameOf(fileName: string): string {
+  return fileName.replace(/\.(txt|zip|bin)(\.tmp)?$/, '');
+}

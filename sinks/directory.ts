@@ -5,6 +5,7 @@ import { Type } from 'typebox';
 import { defineSink } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
 import type { PackedFile } from '../contract/file.js';
+import { baseNameOf } from '../notice/fileName.js';
 
 const options = Type.Object(
   {
@@ -34,11 +35,11 @@ export const spec = defineSink({
       async write(item) {
         const file = item.value as PackedFile;
         if (file.plan?.state !== 'delivered') {
-          if (file.plan) context.store.fileUploading(file.plan.baseName);
+          await context.store.fileUploading(baseNameOf(file.name));
           const path = await place(file, directory).catch((cause: Error) => {
             throw asIovError(cause, file.name, directory);
           });
-          if (file.plan) context.store.fileDelivered(file.plan.baseName, path);
+          await context.store.fileDelivered(baseNameOf(file.name), path);
           context.log.info({ file: file.name, bytes: file.bytes }, 'delivered');
         }
         if (file.plan) await rm(file.path, { force: true });

@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import type { SftpConnection } from '../connections/sftpConnection.js';
 import { defineSink } from '../contract/component.js';
 import type { PackedFile } from '../contract/file.js';
+import { baseNameOf } from '../notice/fileName.js';
 
 const options = Type.Object(
   {
@@ -41,10 +42,10 @@ export const spec = defineSink({
         if (plan?.state !== 'delivered') {
           const { remotePath } = await connection.deliver({ localPath: path, bytes }, directory, name, {
             resumed: plan?.state === 'uploading',
-            onUploading: () => plan && context.store.fileUploading(plan.baseName),
+            onUploading: () => context.store.fileUploading(baseNameOf(name)),
             signal: stopping.signal,
           });
-          if (plan) context.store.fileDelivered(plan.baseName, remotePath);
+          await context.store.fileDelivered(baseNameOf(name), remotePath);
           context.log.info({ file: name, bytes, remotePath }, 'delivered');
         }
         if (plan) await rm(path, { force: true }); // only a planned file is ours to remove; a received one is its source's

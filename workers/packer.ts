@@ -63,7 +63,7 @@ export class Packer {
       const [packed] = await Promise.all([packing, feed(port1, file, nameOf)]);
       const plan = await file.plan;
       const { path } = nameOf(plan);
-      this.#store.filePacked(plan.baseName, { packedName: plan.baseName + extension, path, ...packed });
+      await this.#store.filePacked(plan.baseName, { packedName: plan.baseName + extension, path, ...packed });
       return { name: plan.baseName + extension, path, ...packed, plan };
     } catch (thrown) {
       port1.postMessage({ abandon: true } satisfies PackMessage);

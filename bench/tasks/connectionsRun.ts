@@ -40,7 +40,7 @@ export async function run({ folder, files, seed }: { folder: string; files: numb
     Array.from({ length: files }, (_, index) =>
       connection.deliver({ localPath, bytes: FILE_BYTES }, openSsh.directory, `f${index}.bin`, {
         resumed: false,
-        onUploading: () => undefined,
+        onUploading: async () => undefined,
         signal,
       }),
     ),

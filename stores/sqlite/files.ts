@@ -1,11 +1,11 @@
 import { IovError } from '../../contract/error.js';
 import type { FilePlan, FileState } from '../../contract/file.js';
-import type { FileRow } from '../../contract/store.js';
+import type { FileRow, NewFile } from '../../contract/store.js';
 import type { Database, Statement } from './database.js';
 
 interface StoredFile {
   base_name: string;
-  window_id: number;
+  window_id: number | null;
   plan: string;
   from_position: number;
   to_position: number;
@@ -66,8 +66,9 @@ export class Files {
     return row && fileRow(row);
   }
 
-  plan(windowId: number, plan: FilePlan, fromPosition: number, toPosition: number, nowMs: number): FileRow {
-    this.#plan.run(plan.baseName, windowId, JSON.stringify(plan), fromPosition, toPosition, nowMs);
+  /** The first plan under a name stays. */
+  plan({ windowId, plan, fromPosition, toPosition }: NewFile, nowMs: number): FileRow {
+    this.#plan.run(plan.baseName, windowId ?? null, JSON.stringify(plan), fromPosition, toPosition, nowMs);
     return this.#known(plan.baseName);
   }
 
@@ -83,12 +84,10 @@ export class Files {
   }
 
   uploading(baseName: string): void {
-    this.#known(baseName);
     this.#uploading.run(baseName);
   }
 
   delivered(baseName: string, remotePath: string, nowMs: number): void {
-    this.#known(baseName);
     this.#delivered.run(nowMs, remotePath, baseName);
   }
 
@@ -105,7 +104,7 @@ export class Files {
 
 function fileRow(row: StoredFile): TimedFile {
   return {
-    windowId: row.window_id,
+    ...(row.window_id !== null && { windowId: row.window_id }),
     name: row.base_name,
     plan: { ...(JSON.parse(row.plan) as FilePlan), state: row.state },
     fromPosition: row.from_position,

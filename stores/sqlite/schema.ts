@@ -129,6 +129,53 @@ const steps: readonly string[] = [
   ) STRICT;
   CREATE INDEX files_by_window ON files (window_id, from_position);
   `,
+  `
+  -- An album belongs to no window.
+  CREATE TABLE files_2 (
+    base_name TEXT PRIMARY KEY,
+    window_id INTEGER REFERENCES windows (id),
+    plan TEXT NOT NULL,
+    from_position INTEGER NOT NULL,
+    to_position INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    planned_at INTEGER NOT NULL,
+    packed_name TEXT,
+    path TEXT,
+    bytes INTEGER,
+    sm3 TEXT,
+    packed_at INTEGER,
+    delivered_at INTEGER,
+    remote_path TEXT
+  ) STRICT;
+  INSERT INTO files_2 SELECT * FROM files;
+  DROP TABLE files;
+  ALTER TABLE files_2 RENAME TO files;
+  CREATE INDEX files_by_window ON files (window_id, from_position) WHERE window_id IS NOT NULL;
+
+  -- Files that a deadline hangs on. stage: how many alarms have been told; next_stage_at: when the next is due.
+  CREATE TABLE due_files (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    content TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    code TEXT NOT NULL,
+    iccid TEXT NOT NULL,
+    accepted_at INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'open',
+    stage INTEGER NOT NULL DEFAULT 0,
+    next_stage_at INTEGER,
+    asked_at INTEGER,
+    delivered_at INTEGER,
+    expired_at INTEGER,
+    failed_at INTEGER,
+    reason TEXT
+  ) STRICT;
+  CREATE INDEX due_files_open ON due_files (content, state, id) WHERE state IN ('open', 'asked');
+  CREATE INDEX due_files_by_stage ON due_files (next_stage_at) WHERE next_stage_at IS NOT NULL;
+  CREATE INDEX due_files_by_request ON due_files (request_id);
+  CREATE INDEX due_files_by_card ON due_files (iccid);
+  `,
 ];
 
 /**

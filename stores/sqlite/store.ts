@@ -3,8 +3,12 @@ import type { WindowKey } from '../../contract/file.js';
 import type {
   DeadLetter,
   DeadLetterFilter,
+  DueAlarm,
+  DueFile,
+  DueFileFilter,
   Effect,
   FileRow,
+  NewFile,
   Position,
   Store,
   StoreStatus,
@@ -17,6 +21,7 @@ import { Archive } from './archive.js';
 import { Cards } from './cards.js';
 import { type Database, openDatabase, storeFailed } from './database.js';
 import { DeadLetters } from './deadLetters.js';
+import { DueFiles } from './dueFiles.js';
 import { Files } from './files.js';
 import { type GroupBounds, GroupCommit } from './groupCommit.js';
 import { LogFlush } from './logFlush.js';
@@ -70,6 +75,7 @@ class SqliteStore implements Store {
   readonly #archive: Archive;
   readonly #windows: Windows;
   readonly #files: Files;
+  readonly #dueFiles: DueFiles;
   readonly #cards: Cards;
   readonly #deadLetters: DeadLetters;
   readonly #trace: Trace;
@@ -89,12 +95,14 @@ class SqliteStore implements Store {
     this.#archive = new Archive(database);
     this.#windows = new Windows(database, this.#archive);
     this.#files = new Files(database);
+    this.#dueFiles = new DueFiles(database);
     this.#cards = new Cards(database);
     this.#deadLetters = new DeadLetters(database);
     this.#trace = new Trace(database, {
       cards: this.#cards,
       windows: this.#windows,
       files: this.#files,
+      dueFiles: this.#dueFiles,
       deadLetters: this.#deadLetters,
     });
     const requests = new Requests(database);
@@ -161,23 +169,42 @@ class SqliteStore implements Store {
     return this.#run('reading a file of the ledger', () => this.#files.get(baseName));
   }
 
-  planFile({ windowId, plan, fromPosition, toPosition }: Parameters<Store['planFile']>[0]): FileRow {
-    const now = this.#clock.now();
-    return this.#run('planning a file', () => this.#files.plan(windowId, plan, fromPosition, toPosition, now));
+  planFile(file: NewFile): FileRow {
+    return this.#run('planning a file', () => this.#files.plan(file, this.#clock.now()));
   }
 
-  filePacked(baseName: string, packed: { packedName: string; path: string; bytes: number; sm3: string }): void {
-    const before = this.#run('noting a packed file', () => this.#files.packed(baseName, packed, this.#clock.now()));
-    if (before === undefined || before === packed.sm3) return;
-    this.#log.warn({ file: baseName, before, now: packed.sm3 }, 'a file was packed again to other bytes');
+  filePacked(
+    baseName: string,
+    packed: { packedName: string; path: string; bytes: number; sm3: string },
+  ): Promise<void> {
+    return this.#step(() => {
+      const before = this.#files.packed(baseName, packed, this.#clock.now());
+      if (before === undefined || before === packed.sm3) return;
+      this.#log.warn({ file: baseName, before, now: packed.sm3 }, 'a file was packed again to other bytes');
+    });
   }
 
-  fileUploading(baseName: string): void {
-    this.#run('noting an upload', () => this.#files.uploading(baseName));
+  fileUploading(baseName: string): Promise<void> {
+    return this.#step(() => this.#files.uploading(baseName));
   }
 
-  fileDelivered(baseName: string, remotePath: string): void {
-    this.#run('noting a delivery', () => this.#files.delivered(baseName, remotePath, this.#clock.now()));
+  fileDelivered(baseName: string, remotePath: string): Promise<void> {
+    return this.#step(() => {
+      this.#files.delivered(baseName, remotePath, this.#clock.now());
+      this.#dueFiles.delivered(baseName, this.#clock.now());
+    });
+  }
+
+  dueFile(name: string): DueFile | undefined {
+    return this.#run('reading a due file', () => this.#dueFiles.get(name));
+  }
+
+  dueFiles(filter: DueFileFilter): DueFile[] {
+    return this.#run('reading due files', () => this.#dueFiles.list(filter));
+  }
+
+  dueAlarms(limit: number): DueAlarm[] {
+    return this.#run('looking at deadlines', () => this.#dueFiles.alarms(this.#clock.now(), limit));
   }
 
   position(pipeline: string, source: string): Position | undefined {
@@ -190,6 +217,7 @@ class SqliteStore implements Store {
       cards: this.#cards.counts(),
       windows: this.#windows.shown(),
       deadLetters: this.#deadLetters.waiting(),
+      dueFiles: this.#dueFiles.counts(),
     }));
   }
 
@@ -216,6 +244,11 @@ class SqliteStore implements Store {
     this.#database.close();
   }
 
+  /** A step of a file, grouped with others that wait; resolves when it is on the disk. */
+  #step(work: () => void): Promise<void> {
+    return this.#group.commit([work]);
+  }
+
   /** The ledger's own work: one transaction each, on the disk when it returns, refusals of SQLite told as ours. */
   #run<Result>(doing: string, work: () => Result): Result {
     return this.#transactions.run(doing, work);
@@ -235,6 +268,11 @@ class SqliteStore implements Store {
       addDeadLetter: (letter) => this.#deadLetters.add(letter, acceptedAt()),
       deadLetterRetried: (id) => this.#deadLetters.retried(id),
       setPosition: (pipeline, source, position) => this.#windows.setPosition(pipeline, source, position),
+      planFile: (file) => this.#files.plan(file, acceptedAt()),
+      addDueFile: (file) => this.#dueFiles.add(file, acceptedAt()),
+      dueFileAsked: (name) => this.#dueFiles.asked(name, acceptedAt()),
+      dueFileDelivered: (name) => this.#dueFiles.delivered(name, acceptedAt()),
+      dueFileFailed: (name, reason, final) => this.#dueFiles.failed(name, reason, final, acceptedAt()),
       afterwards,
     };
   }

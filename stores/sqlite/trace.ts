@@ -1,7 +1,9 @@
 import type { TraceStep, WindowRow } from '../../contract/store.js';
+import { baseNameOf } from '../../notice/fileName.js';
 import type { Cards } from './cards.js';
 import type { Database, Statement } from './database.js';
 import type { DeadLetters } from './deadLetters.js';
+import type { DueFiles, TimedDueFile } from './dueFiles.js';
 import type { Files, TimedFile } from './files.js';
 import { type StoredWindow, type Windows, windowRow } from './windows.js';
 
@@ -13,9 +15,13 @@ const order: readonly TraceStep['step'][] = [
   'waiting',
   'archived',
   'window',
+  'due',
+  'asked',
   'file',
   'packed',
+  'expired',
   'delivered',
+  'failed',
   'dead',
 ];
 
@@ -33,6 +39,7 @@ interface Parts {
   cards: Cards;
   windows: Windows;
   files: Files;
+  dueFiles: DueFiles;
   deadLetters: DeadLetters;
 }
 
@@ -64,6 +71,7 @@ export class Trace {
       ...requests.map(accepted),
       ...[...cards].flatMap((iccid) => (iccid === null ? [] : this.#waiting(iccid))),
       ...records.flatMap((record) => this.#recordSteps(record)),
+      ...this.#dueSteps(key),
       ...this.#fileStepsOf(key),
       ...this.#parts.deadLetters.about(key).map((letter) => ({
         at: letter.at,
@@ -93,11 +101,20 @@ export class Trace {
     ];
   }
 
+  /** What is due for a command, a registration or a card, and how far its file has come. */
+  #dueSteps(key: string): TraceStep[] {
+    return this.#parts.dueFiles.about(baseNameOf(key)).flatMap((due) => {
+      const file = due.name === baseNameOf(key) ? undefined : this.#parts.files.get(due.name);
+      const packed = file ? fileSteps(file).filter(({ step }) => step !== 'delivered') : [];
+      return [...dueSteps(due), ...packed];
+    });
+  }
+
   /** For a file's name, as it stands in the ledger or at the receiver (`.bin`, `.zip.tmp`). */
   #fileStepsOf(name: string): TraceStep[] {
-    const file = this.#parts.files.get(name.replace(/(\.(txt|zip|bin))?(\.tmp)?$/, ''));
-    const window = file && this.#window.get(file.windowId);
-    return file && window ? [windowStep(windowRow(window)), ...fileSteps(file)] : [];
+    const file = this.#parts.files.get(baseNameOf(name));
+    const window = file?.windowId === undefined ? undefined : this.#window.get(file.windowId);
+    return file ? [...(window ? [windowStep(windowRow(window))] : []), ...fileSteps(file)] : [];
   }
 }
 
@@ -112,11 +129,33 @@ function windowStep({ kind, code, cutoff, type, pipeline, plannedAt, state }: Wi
 function fileSteps(file: TimedFile): TraceStep[] {
   const { name, plan, packedName = name, bytes, sm3, remotePath } = file;
   const steps: TraceStep[] = [
-    { at: file.plannedAt, step: 'file', text: `${name}: ${plan.records} records, ${plan.textBytes} bytes of text` },
+    {
+      at: file.plannedAt,
+      step: 'file',
+      text: `${name}: ${plan.records} ${plan.window ? 'records' : 'pictures'}, ${plan.textBytes} bytes`,
+    },
   ];
   if (file.packedAt !== undefined) {
     steps.push({ at: file.packedAt, step: 'packed', text: `${packedName}: ${bytes} bytes, SM3 ${sm3}` });
   }
   if (file.deliveredAt !== undefined) steps.push({ at: file.deliveredAt, step: 'delivered', text: `${remotePath}` });
+  return steps;
+}
+
+function dueSteps(due: TimedDueFile): TraceStep[] {
+  const { name, code, state, dueAt, askedAt, deliveredAt, expiredAt, failedAt, reason } = due;
+  const by = new Date(dueAt).toISOString();
+  const why = reason === undefined ? '' : `: ${reason}`;
+  const steps: TraceStep[] = [
+    { at: due.acceptedAt, step: 'due', text: `${name} is due by ${by}${code && `, from ${code}`} (${state})${why}` },
+  ];
+  if (askedAt !== undefined) steps.push({ at: askedAt, step: 'asked', text: `${code} has been asked for ${name}` });
+  if (expiredAt !== undefined)
+    steps.push({ at: expiredAt, step: 'expired', text: `${name} was not there in time${why}` });
+  if (failedAt !== undefined) steps.push({ at: failedAt, step: 'failed', text: `${name}${why}` });
+  if (deliveredAt !== undefined) {
+    const late = deliveredAt > dueAt ? ', late' : '';
+    steps.push({ at: deliveredAt, step: 'delivered', text: `${name}${late}` });
+  }
   return steps;
 }

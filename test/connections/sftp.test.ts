@@ -20,7 +20,7 @@ t.test('delivery to a real OpenSSH', { skip }, async (t) => {
 async function tests(t: Test, openssh: OpenSsh): Promise<void> {
   const signal = new AbortController().signal;
   const deliver = (client: SftpConnection, file: LocalFile, resumed = false) =>
-    client.deliver(file, openssh.directory, file.name, { resumed, onUploading: () => undefined, signal });
+    client.deliver(file, openssh.directory, file.name, { resumed, onUploading: async () => undefined, signal });
   const received = (name: string) => readFile(join(openssh.directory, name));
   const leftovers = async () => (await readdir(openssh.directory)).filter((name) => name.endsWith('.tmp'));
   const clear = async () => {
@@ -37,7 +37,9 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
       const [file] = (await outbox(join(t.testdir(), String(bytes)), 1, bytes)) as [LocalFile];
       let announced = 0;
       const { remotePath } = await client.deliver(file, openssh.directory, file.name, {
-        onUploading: () => (announced += 1),
+        onUploading: async () => {
+          announced += 1;
+        },
         signal,
       });
       t.equal(remotePath, join(openssh.directory, file.name));
@@ -87,7 +89,7 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
     const refuses = async (changes: object, directory: string, message: RegExp) => {
       const log = keptLog();
       const client = await sftpClient({ ...openssh, ...changes }, {}, log);
-      const delivering = client.deliver(file, directory, file.name, { onUploading: () => undefined, signal });
+      const delivering = client.deliver(file, directory, file.name, { onUploading: async () => undefined, signal });
       await t.rejects(delivering, { code: 'SFTP_REFUSED', message });
       t.equal(log.lines.length, 0, 'no attempt but one');
       await client.close();
@@ -127,7 +129,7 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
     const client = await sftpClient(await proxied(proxy.port), { connections: 1 });
     t.teardown(() => Promise.all([client.close(), proxy.stop()]));
     const [file] = (await outbox(t.testdir(), 1, 10)) as [LocalFile];
-    const options = { onUploading: () => undefined, signal };
+    const options = { onUploading: async () => undefined, signal };
     await t.rejects(client.deliver(file, join(openssh.directory, 'missing'), file.name, options), {
       code: 'SFTP_REFUSED',
     });

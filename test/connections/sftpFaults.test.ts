@@ -25,7 +25,7 @@ t.test('delivery to a real OpenSSH over a bad line', { skip }, async (t) => {
 async function tests(t: Test, openssh: OpenSsh): Promise<void> {
   const signal = new AbortController().signal;
   const deliver = (client: SftpConnection, file: LocalFile, resumed = false) =>
-    client.deliver(file, openssh.directory, file.name, { resumed, onUploading: () => undefined, signal });
+    client.deliver(file, openssh.directory, file.name, { resumed, onUploading: async () => undefined, signal });
   const received = (name: string) => readFile(join(openssh.directory, name));
   const leftovers = async () => (await readdir(openssh.directory)).filter((name) => name.endsWith('.tmp'));
   const clear = async () => {
@@ -112,7 +112,7 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
     });
     const outcomes = files.map((file) =>
       client
-        .deliver(file, openssh.directory, file.name, { onUploading: () => undefined, signal: abort.signal })
+        .deliver(file, openssh.directory, file.name, { onUploading: async () => undefined, signal: abort.signal })
         .catch(IovError.from),
     );
     for (const outcome of await Promise.all(outcomes)) t.match(outcome, { code: 'STOPPED' });

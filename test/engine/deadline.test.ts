@@ -72,7 +72,7 @@ t.test(
       const window = { kind: 'KH', code, cutoff: '2022111600', type: 'P' } as const;
       return { window, row: store.openWindow(window, DAY_16_MS, 'daily') };
     });
-    const plan = (at: typeof first, records: number) => {
+    const plan = async (at: typeof first, records: number) => {
       const { window, row } = at!;
       const baseName = `KH_${window.code}_2022111600_P_000001`;
       const bearings = { sequence: 1, textBytes: 1, iv: '0'.repeat(32), mtimeMs: DAY_16_MS, state: 'planned' } as const;
@@ -82,11 +82,11 @@ t.test(
         fromPosition: 1,
         toPosition: records,
       });
-      store.fileDelivered(baseName, `/upload/${baseName}`);
+      await store.fileDelivered(baseName, `/upload/${baseName}`);
     };
-    plan(first, 2);
+    await plan(first, 2);
     t.equal(deliveredShare(store.status().windows, 'daily'), 2 / 9, 'the only file that is known has been delivered');
-    plan(second, 1);
+    await plan(second, 1);
     store.windowDelivered(second!.row.id);
     t.equal(deliveredShare(store.status().windows, 'daily'), 3 / 9, 'a code that is done counts');
   },

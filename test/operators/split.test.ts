@@ -181,7 +181,7 @@ t.test('run again, the same files come back byte for byte, and delivered ones ar
   const records = Array.from({ length: 30 }, (_, index) => record(index, 25));
   const first = await run(on, records, { bytesMax: 1_000 });
   const bytes = first.files.map(({ path }) => readFileSync(path));
-  on.store.fileDelivered(first.files[0]!.plan!.baseName, '/upload/x');
+  await on.store.fileDelivered(first.files[0]!.plan!.baseName, '/upload/x');
   rmSync(first.files[0]!.path);
   rmSync(first.files[1]!.path); // as if the machine had died before it was written
   const again = await run(on, records, { bytesMax: 1_000 });

@@ -21,8 +21,11 @@ t.test('a planned file is put in place whole, noted, and leaves the outbox; a re
   await writeFile(join(inbox, `${planned.name}.tmp`), 'left by a crash');
   await sink.write(packedItem(planned, 'uploading'));
   await sink.write(packedItem(received));
-  const base = planned.name.replace('.bin', '');
-  t.same(store.steps, [`uploading ${base}`, `delivered ${base} ${join(inbox, planned.name)}`]);
+  const noted = [planned, received].flatMap(({ name }) => {
+    const base = name.replace('.bin', '');
+    return [`uploading ${base}`, `delivered ${base} ${join(inbox, name)}`];
+  });
+  t.same(store.steps, noted);
   t.same(await readdir(inbox), [planned.name, received.name]);
   t.ok((await readFile(join(inbox, planned.name))).equals(planned.content));
   t.notOk(existsSync(planned.localPath));

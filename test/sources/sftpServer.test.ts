@@ -32,7 +32,7 @@ const batch = (running: RunningBox, directory: string, lines: string[], key = oe
     { username: 'oem1', path: key.path, hostKeyLine: hostKey.publicKey, directory },
     lines,
   );
-const silent = { onUploading: () => undefined, signal };
+const silent = { onUploading: async () => undefined, signal };
 
 t.test('the system’s sftp puts NAME.tmp and renames it, and the file comes as an item', async (t) => {
   const root = t.testdir({ out: { 'photo.bin': 'x'.repeat(100_000) }, in: {} });

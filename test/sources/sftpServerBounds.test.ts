@@ -36,7 +36,7 @@ const batch = (running: RunningBox, directory: string, lines: string[], key = oe
     { username: 'oem1', path: key.path, hostKeyLine: hostKey.publicKey, directory },
     lines,
   );
-const silent = { onUploading: () => undefined, signal };
+const silent = { onUploading: async () => undefined, signal };
 
 t.test('the 21st connection of a login is refused and counted, the other twenty go on', async (t) => {
   const root = t.testdir();

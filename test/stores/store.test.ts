@@ -118,9 +118,9 @@ t.test('trace tells the life of a request, a card and a file, and names no card'
   store.planFile({ windowId: window.id, plan: plan(1), fromPosition: 1, toPosition: 1 });
   const { name } = store.planFile({ windowId: window.id, plan: plan(2), fromPosition: 2, toPosition: 2 });
   clock.set(DAY_16_MS + 1);
-  store.filePacked(name, { packedName: `${name}.bin`, path: '/x', bytes: 99, sm3: 'ab' });
+  await store.filePacked(name, { packedName: `${name}.bin`, path: '/x', bytes: 99, sm3: 'ab' });
   clock.set(DAY_16_MS + 2);
-  store.fileDelivered(name, `/upload/${name}.bin`);
+  await store.fileDelivered(name, `/upload/${name}.bin`);
   const steps = store.trace('R1');
   t.same(
     steps.map(({ step, text }) => `${step}: ${text}`),
@@ -128,7 +128,7 @@ t.test('trace tells the life of a request, a card and a file, and names no card'
       'accepted: request R1 from OEM-1 (KH LSV1)',
       'archived: KH 0002, position 2, 6 bytes',
       'window: KH_0002_2022111600_P of accounts-daily, open',
-      `file: ${name}: 1 records, 7 bytes of text`,
+      `file: ${name}: 1 records, 7 bytes`,
       `packed: ${name}.bin: 99 bytes, SM3 ab`,
       `delivered: /upload/${name}.bin`,
     ],

@@ -18,7 +18,7 @@ export function ledgerSteps(): Pick<Store, 'fileUploading' | 'fileDelivered'> & 
   const steps: string[] = [];
   return {
     steps,
-    fileUploading: (name) => void steps.push(`uploading ${name}`),
-    fileDelivered: (name, remotePath) => void steps.push(`delivered ${name} ${remotePath}`),
+    fileUploading: async (name) => void steps.push(`uploading ${name}`),
+    fileDelivered: async (name, remotePath) => void steps.push(`delivered ${name} ${remotePath}`),
   };
 }
