@@ -1,6 +1,7 @@
 import { rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { IovError } from '../../contract/error.js';
 import { loadAndCheck } from '../../engine/check.js';
 import { SimulatedClock } from '../../engine/clock.js';
 import { Engine } from '../../engine/engine.js';
@@ -94,4 +95,25 @@ t.test('a scheduled export that fails alarms and is tried again until it is deli
   });
   t.match(alarmed(lines), [{ level: 'error', fields: { pipeline: DAILY } }], 'it said so');
   t.same(notOnce(deliveredFiles(inbox, regulator), { accounts }, ['P']), []);
+});
+
+t.test('a schedule that the store has failed raises the alarm and goes on, and a stop ends it', async (t) => {
+  const { archive, path } = await site(t);
+  await fillArchive(archive, AFTERNOON_MS, { seed: 9, accounts: 5 });
+  let failures = 0;
+  const lines = await serveUntil(t, path, MIDNIGHT_MS + HOUR_MS, (engine, lines) => {
+    if (failures === 0) {
+      failures += 1;
+      const position = engine.store.position.bind(engine.store);
+      engine.store.position = (pipeline, source) => {
+        if (pipeline === DAILY) throw new IovError('STORE_FAILED', 'the disk is full');
+        return position(pipeline, source);
+      };
+    }
+    return lines.some(({ fields }) => (fields as { alarm?: string }).alarm === 'scheduleFailed');
+  });
+  t.match(
+    lines.filter(({ fields }) => (fields as { alarm?: string }).alarm === 'scheduleFailed'),
+    [{ level: 'error', fields: { pipeline: DAILY, code: 'STORE_FAILED' } }],
+  );
 });

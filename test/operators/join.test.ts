@@ -228,6 +228,34 @@ t.test('cards of a run that was broken off are free again', async (t) => {
   t.same(archived(), ['1 i1 张']);
 });
 
+t.test(
+  'a retry of what another process has stored is answered once the disk has it, not when it is seen',
+  async (t) => {
+    const { send, store, path } = await trial(t);
+    const other = await trial(t, {}, path);
+    t.equal(await other.send('registration', registration(), request('R1')), 'arrived');
+    let flush: () => void = () => undefined;
+    const flushed = new Promise<void>((resolve) => {
+      flush = resolve;
+    });
+    const commit = store.commit.bind(store);
+    store.commit = async (effects) => {
+      await commit(effects);
+      await flushed; // the disk takes its time
+    };
+    let answered = false;
+    const retry = send('registration', registration(), request('R1')).then((outcome) => {
+      answered = true;
+      return outcome;
+    });
+    await commit([]);
+    await new Promise(setImmediate);
+    t.notOk(answered, 'what is seen may not be on the disk yet');
+    flush();
+    t.equal(await retry, 'arrived');
+  },
+);
+
 t.test('exactly one side has to be named', async (t) => {
   t.match(spec.check?.(optionsOf(spec, {})), [{ rule: /either/ }]);
   t.match(spec.check?.(optionsOf(spec, { cards: 'ICCID', registrations: 'ICCID' })), [{ rule: /either/ }]);
