@@ -98,11 +98,28 @@ const entries = {
     retryable: false,
     failureCause: '501',
   },
+  NO_PICTURES: {
+    cause: 'None of the configured places holds a picture of the card.',
+    remedy: 'Put the pictures where `collect` looks for them, or mend its places.',
+    retryable: false,
+    failureCause: '501',
+  },
+  ALBUM_INVALID: {
+    cause: 'A picture is empty, is none, or is above its bound; or there are too many for one album.',
+    remedy: 'Mend or remove the picture that the message names; `faulty: skip` leaves such pictures out.',
+    retryable: false,
+    failureCause: '604',
+  },
   CARD_LIMIT: {
     cause: 'The person holds the greatest number of cards allowed at this operator (article 11).',
     remedy: 'The user goes to the designated hall; a reviewer finds the record among the dead letters.',
     retryable: false,
     failureCause: '一证多卡超过上限，请用户到电信企业指定营业厅办理',
+  },
+  COMMAND_EXPIRED: {
+    cause: 'A file that a command asked for was not there within its time (7.1.2: six hours).',
+    remedy: '`iovpipe trace` tells why; mend that and `iovpipe dead retry` it: a late file still counts as delivered.',
+    retryable: false,
   },
   CARD_CHANGED: {
     cause:

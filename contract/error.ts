@@ -51,3 +51,11 @@ export class IovError extends Error {
     return new IovError('INTERNAL', doing ? `${doing}: ${message}` : message, { cause: thrown });
   }
 }
+
+/** What a person needs to mend it: the message, and each fault with its Chinese label. */
+export function reasonOf({ message, faults }: IovError): string {
+  const told = faults.map(
+    ({ field, label, rule, value }) => `${field}（${label}）: ${rule}${value === undefined ? '' : `, got ${value}`}`,
+  );
+  return [message, ...told].join('; ');
+}

@@ -41,4 +41,16 @@ export interface PackedFile {
   sm3: string;
   /** Absent for a received file. */
   plan?: FilePlan;
+  /** Of a received file that `verify` has found to be right. */
+  verified?: Verified;
+}
+
+/** What a received file holds. */
+export interface Verified {
+  /** Records of a batch, pictures of an album. */
+  count: number;
+  /** Before compression. */
+  bytes: number;
+  /** The records of a batch, read from the file once more; nothing is held in between. */
+  records?(): AsyncIterable<Uint8Array>;
 }

@@ -1,5 +1,13 @@
+import type { CardContent, CardFilter, CardSide, CardState } from './card.js';
 import type { FilePlan, FileState, WindowKey } from './file.js';
-import type { JsonObject, Tags } from './tags.js';
+import type { Purges } from './purge.js';
+import type { NewReceivedFile, Received, ReceivedFile, ReceivedRecord } from './received.js';
+import type { NewSample, Samples } from './sample.js';
+import type { StoreStatus, TraceStep } from './storeStatus.js';
+import type { Tags } from './tags.js';
+
+export type { CardContent, CardFilter, CardSide, CardState } from './card.js';
+export type { StoreStatus, TraceStep } from './storeStatus.js';
 
 /** Something the store does inside a transaction; it may throw an IovError, which then undoes this item's effects alone. */
 export type Effect = (transaction: Transaction) => void;
@@ -31,25 +39,17 @@ export interface Transaction {
   dueFileDelivered(name: string): void;
   /** It cannot be had, or not for now: `reason` is shown; with `final` nobody tries any more. */
   dueFileFailed(name: string, reason: string, final: boolean): void;
+  /** Keeps a record for a reviewer (notice article 10). */
+  addSample(sample: NewSample): void;
+  /**
+   * Notes a file that somebody has sent; an album fulfils what was due. The row comes back, also where it was there already.
+   * @throws IovError FILE_INVALID where other content has come under this name before
+   */
+  receiveFile(file: NewReceivedFile): ReceivedFile;
+  /** The next records of a received batch: those that no file of its kind and code has brought before are appended. */
+  loadRecords(file: ReceivedFile, from: number, records: readonly ReceivedRecord[]): void;
   /** Runs an effect when all others of this caller have run; where one of them throws it does not run at all. */
   afterwards(effect: Effect): void;
-}
-
-export type CardSide = 'registration' | 'card';
-
-export interface CardContent {
-  fields: JsonObject;
-  tags: Tags;
-  /** A digest of certificate type and number: who holds the card. Registration side only. */
-  person?: string;
-  /** Registration side only: those before this one that still wait for card data as it does, oldest first. */
-  earlier?: readonly CardContent[];
-}
-
-export interface CardState {
-  iccid: string;
-  registration?: CardContent & { updatedAt: number };
-  card?: CardContent & { updatedAt: number };
 }
 
 export interface StoredRequest {
@@ -73,6 +73,8 @@ export interface NewRecord {
   requestId?: string;
   platformId?: string;
   bytes: Uint8Array;
+  /** Counts as reported (notice article 23): kept and traced, and in no window. */
+  reported?: boolean;
 }
 
 /** How far a source has come: bytes and lines that are settled, and of which file. */
@@ -103,6 +105,7 @@ export interface DeadLetter extends NewDeadLetter {
 /** Letters with an id above `afterId`, oldest first, at most `limit` (1,000; never more than 10,000), without their raw items. */
 export interface DeadLetterFilter {
   pipeline?: string;
+  code?: string;
   state?: DeadLetter['state'];
   afterId?: number;
   limit?: number;
@@ -197,6 +200,14 @@ export interface Store {
   /** Due files that have reached a stage since the last look, each stage told once, at most `limit`. */
   dueAlarms(limit: number): DueAlarm[];
 
+  // ── cards, samples, retention ──
+  cards(filter: CardFilter): CardState[];
+  readonly samples: Samples;
+  readonly purges: Purges;
+
+  // ── received files ──
+  readonly received: Received;
+
   // ── sources ──
   position(pipeline: string, source: string): Position | undefined;
 
@@ -255,46 +266,4 @@ export interface DueFileFilter {
 export interface DueAlarm {
   stage: 'half' | 'lastHalfHour' | 'expired';
   file: DueFile;
-}
-
-export interface StoreStatus {
-  records: { kind: string; code: string; count: number; bytes: number; lastAcceptedAt: number }[];
-  /** Cards by what has come so far. */
-  cards: { complete: number; waitingForCard: number; waitingForRegistration: number };
-  windows: (WindowRow & { files: number; filesDelivered: number; recordsDelivered: number; recordsTotal: number })[];
-  deadLetters: number;
-  /** Files that are or were due, by content and who owes them. */
-  dueFiles: {
-    content: 'KH' | 'HT';
-    code: string;
-    open: number;
-    asked: number;
-    delivered: number;
-    /** Of those delivered: after their time. */
-    late: number;
-    failed: number;
-    /** Not delivered in time, nor since. */
-    expired: number;
-    /** Of those that are open or asked. */
-    nextDueAt?: number;
-  }[];
-}
-
-/** One step in the life of a RequestID, a card or a file. */
-export interface TraceStep {
-  at: number;
-  step:
-    | 'accepted'
-    | 'waiting'
-    | 'archived'
-    | 'window'
-    | 'due'
-    | 'asked'
-    | 'file'
-    | 'packed'
-    | 'delivered'
-    | 'expired'
-    | 'failed'
-    | 'dead';
-  text: string;
 }

@@ -10,6 +10,8 @@ export interface Tags {
   code?: string;
   operType?: string;
   iccid?: string;
+  /** Which card of its message this is, from 2 on, where a peer's dialect lists several cards in one message. */
+  part?: number;
   /** SM3 of the decrypted content, to tell a retry from a RequestID used twice. */
   digest?: string;
 }

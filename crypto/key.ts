@@ -1,5 +1,6 @@
 import type { Fault } from '../contract/error.js';
 import type { CipherOptions } from '../contract/peer.js';
+import { rsaFaults } from './rsaKey.js';
 
 /** Sizes in bytes; `ivBytes` is 0 where the mode has no IV, `tagBytes` where it does not authenticate. */
 export interface CipherSizes {
@@ -16,6 +17,7 @@ const SIZES: Readonly<Record<CipherOptions['name'], CipherSizes>> = {
   'aes-256-cbc': { keyBytes: 32, ivBytes: 16, tagBytes: 0 },
   'aes-128-gcm': { keyBytes: 16, ivBytes: 12, tagBytes: 16 },
   'aes-256-gcm': { keyBytes: 32, ivBytes: 12, tagBytes: 16 },
+  'rsa-oaep': { keyBytes: 0, ivBytes: 0, tagBytes: 0 }, // has keys of its own (rsaKey.ts)
 };
 
 export function cipherSizes(name: CipherOptions['name']): CipherSizes {
@@ -31,10 +33,19 @@ export const SM2_OVERHEAD_BYTES = 64 + 32;
  */
 export function cipherFaults(options: CipherOptions): Fault[] {
   const { keyBytes, ivBytes } = SIZES[options.name];
+  if (options.name === 'rsa-oaep') return [...absent('key', options.key), ...rsaFaults(options)];
   return [
+    ...absent('rsa', options.rsa),
     ...(options.envelope ? sealedKeyFaults(options, keyBytes) : hexFaults('key', options.key, keyBytes, options.name)),
     ...ivFaults(options, ivBytes),
   ];
+}
+
+/** What belongs to another cipher is a slip: probably the name is wrong. */
+function absent(field: 'key' | 'rsa', given: unknown): Fault[] {
+  if (given === undefined || given === '') return [];
+  const rule = field === 'key' ? 'no key beside rsa-oaep, whose keys stand under rsa' : 'rsa only with name: rsa-oaep';
+  return [{ field, label: '', rule }];
 }
 
 function sealedKeyFaults(options: CipherOptions, keyBytes: number): Fault[] {
@@ -81,7 +92,8 @@ function advice(value: string, bytes: number): string {
 }
 
 function described(value: string): string {
-  return `${value.length} characters${value === '' || isHex(value) ? '' : ', not all of them hex digits'}`;
+  if (value === '') return 'nothing';
+  return `${value.length} characters${isHex(value) ? '' : ', not all of them hex digits'}`;
 }
 
 function isHex(value: string): boolean {

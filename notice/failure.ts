@@ -1,5 +1,6 @@
 import { CODES } from '../contract/codes.js';
 import type { IovError } from '../contract/error.js';
+import type { JsonObject } from '../contract/tags.js';
 
 /** Table 4: what a bare FailureCause means. */
 export const FAILURES = {
@@ -18,6 +19,26 @@ export interface Answer {
   OprRst: '1' | '2';
   /** A code of table 4, or plain text in Chinese where none fits; only with `2`. */
   FailureCause?: string;
+}
+
+/** What a peer's answer says of our message, whatever its shape. */
+export interface Outcome {
+  /** As the peer repeated it; undefined where its answers have none. */
+  requestId: string | undefined;
+  done: boolean;
+  /** An error inside the peer, by its own word not the message's fault: it may be sent again. */
+  again: boolean;
+  /** Why not, in the peer's words; may be empty. */
+  cause: string;
+}
+
+/** Reads the body of table 3 or 9; undefined where it is none. */
+export function readAnswer({ RequestID, OprRst, FailureCause }: JsonObject): Outcome | undefined {
+  if (typeof RequestID !== 'string' || (OprRst !== '1' && OprRst !== '2')) return undefined;
+  const cause = FailureCause ?? '';
+  if (typeof cause !== 'string') return undefined;
+  const told = cause === '' ? 'FailureCause is missing' : `FailureCause ${cause}`;
+  return { requestId: RequestID, done: OprRst === '1', again: /^604(?!\d)/.test(cause), cause: told };
 }
 
 const REASON_CHARACTERS_MAX = 1000;

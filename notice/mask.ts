@@ -18,15 +18,20 @@ export function maskValue(field: Pick<Field, 'personal' | 'format'> | undefined,
   return /\d/.test(text) ? maskNumber(text) : maskName(text);
 }
 
+/** The name of a field: one that a peer made up may be anything, a person's name too. */
+export function maskKey(name: string): string {
+  return /^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(name) ? name : maskValue(undefined, name);
+}
+
 /** 张三丰 → 张**: how long a name is says little, so at most three stars stand for the rest. */
 function maskName(text: string): string {
   const [first = '', ...rest] = text.slice(0, 8);
   return first + '*'.repeat(Math.min(3, Math.max(1, rest.length)));
 }
 
-/** 110105194912310021 → 110*************21; of what is too short to hide enough, nothing shows. */
+/** 110105194912310021 → 110*************21; of what is too short to hide enough, or may hold a name, nothing shows. */
 function maskNumber(text: string): string {
-  if (text.length < 9) return '*'.repeat(text.length);
+  if (text.length < 9 || !/^[\x20-\x7e]*$/.test(text)) return '*'.repeat(Math.min(text.length, 25));
   return `${text.slice(0, 3)}${'*'.repeat(Math.min(text.length, 25) - 5)}${text.slice(-2)}`;
 }
 

@@ -1,5 +1,6 @@
 import { IovError } from '../contract/error.js';
 import type { JsonObject } from '../contract/tags.js';
+import { maskKey } from './mask.js';
 
 export interface JsonBounds {
   /** Objects and lists inside one another; the tables need 3. */
@@ -17,7 +18,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }); // a BO
  * One JSON object as a peer may send it (notice 4.2.2, 4.3.2): UTF-8 without BOM, each key once, no key that reaches a
  * prototype, of bounded depth. JSON.parse does the work; one scan of the text counts keys and depth, and a key that came
  * twice shows as more keys in the text than in the value.
- * @throws IovError MESSAGE_NOT_JSON; its message says where, and never holds a value
+ * @throws IovError MESSAGE_NOT_JSON; its message says where, and never holds a value, nor a key that may be one
  */
 export function parseStrictJson(input: Uint8Array | string, bounds: JsonBounds = BOUNDS): JsonObject {
   const text = typeof input === 'string' ? input : decode(input);
@@ -29,7 +30,7 @@ export function parseStrictJson(input: Uint8Array | string, bounds: JsonBounds =
     );
   }
   if (countKeys(value) !== seen.keys)
-    throw notJson(`the key ${JSON.stringify(keyTwice(text))} comes twice in one object`);
+    throw notJson(`the key ${JSON.stringify(maskKey(keyTwice(text)))} comes twice in one object`);
   return value as JsonObject;
 }
 

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../contract/tags.js';
 import { type ErrorObject, newAjv } from './ajv.js';
 import { appliesTo, conditionText } from './condition.js';
-import { maskValue } from './mask.js';
+import { maskKey } from './mask.js';
 import { isObject, type Level, type Report } from './report.js';
 import { type Bounds, tableSchema } from './schema.js';
 import { compileShape } from './shape.js';
@@ -41,7 +41,7 @@ export function compileStructure(
       return undefined;
     }
     const shaped = shape(record, (name) => {
-      report.add(levels.unknown, shownName(name), undefined, unknownRule(table), record[name]);
+      report.add(levels.unknown, maskKey(name), undefined, unknownRule(table), record[name]);
     });
     if (validate(shaped)) return shaped;
     for (const error of validate.errors ?? []) {
@@ -86,15 +86,10 @@ function placeOf(top: Table, error: ErrorObject, record: JsonObject): Place {
     }
     place.table = place.field?.inside ?? place.table;
     place.field = place.table.fields.find((field) => field.name === step);
-    const name = place.field ? step : shownName(step);
+    const name = place.field ? step : maskKey(step);
     place.path += place.path === '' ? name : `.${name}`;
   }
   return place;
-}
-
-/** A name that a peer made up may be anything, a person's name too. */
-function shownName(name: string): string {
-  return /^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(name) ? name : maskValue(undefined, name);
 }
 
 function unknownRule(table: Table): string {

@@ -11,6 +11,7 @@ export const table1: Table = {
     row(3, 'Code', '道路机动车辆生产企业编码', 'string', 'M', '参照车辆合格证有关编码规则'),
     row(4, 'ICCID', '车联网卡 ICCID', 'string', 'M', '需采集的车联网卡ICCID信息', {
       personal: 'number',
+      lengthMax: 4_000, // several cards may be named
       checks: [{ name: 'iccid' }],
     }),
   ],

@@ -13,6 +13,7 @@ export const table5: Table = {
     }),
     row(4, 'ICCID', '车联网卡ICCID', 'string', 'M', '需采集的车联网卡ICCID信息', {
       personal: 'number',
+      lengthMax: 4_000, // several cards may be named
       checks: [{ name: 'iccid' }],
     }),
   ],
