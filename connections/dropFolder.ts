@@ -179,6 +179,13 @@ export class DropFolder {
     }
   }
 
+  /** Files that are being uploaded, or were given up. */
+  async *partial(): AsyncGenerator<Drop> {
+    for await (const [name] of this.entries()) {
+      if (name.endsWith(SUFFIX)) yield await this.#drop(name);
+    }
+  }
+
   /** Names and sizes, as the sender sees them. */
   async *entries(): AsyncGenerator<[name: string, stats: Stats]> {
     for await (const entry of await opendir(this.#directory)) {

@@ -20,7 +20,16 @@ export interface Reply {
   body: Uint8Array;
 }
 
-/** POSTs to one address over TLS; short connections unless told otherwise (4.2.2: 短连接), TLS sessions resumed. */
+/** An answer whose body is read as it comes; whoever does not read it to its end must give it up. */
+export interface OpenReply {
+  status: number;
+  /** Of the whole, where the peer says so; of `range` too. */
+  bytes: number | undefined;
+  body: AsyncIterable<Uint8Array>;
+  giveUp(): void;
+}
+
+/** POSTs to one address over TLS, or GETs; short connections unless told otherwise (4.2.2: 短连接), TLS sessions resumed. */
 export class HttpsClient {
   readonly #options: ClientOptions;
   readonly #agent: Agent;
@@ -51,11 +60,9 @@ export class HttpsClient {
    * @throws IovError PEER_UNREACHABLE whatever kept an answer from coming; PEER_PROTOCOL for an answer above its bound
    */
   async post(body: Uint8Array): Promise<Reply> {
-    const { url, timeoutMs } = this.#options;
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    const deadline = this.#deadline();
     try {
-      const reply = await request(url, {
+      const reply = await request(this.#options.url, {
         dispatcher: this.#agent,
         method: 'POST',
         headers: { 'content-type': 'application/json; charset=utf-8' },
@@ -66,7 +73,33 @@ export class HttpsClient {
     } catch (cause) {
       throw this.#failure(cause);
     } finally {
-      clearTimeout(timer);
+      deadline.met();
+    }
+  }
+
+  /**
+   * GETs an address; what fails is told by `url` of the options, so that an address made from personal data is not shown.
+   * @param firstBytes asks for so many alone; a peer may send the whole all the same
+   * @throws IovError as `post`; reading the body does too
+   */
+  async get(address: string, firstBytes?: number): Promise<OpenReply> {
+    const deadline = this.#deadline();
+    try {
+      const { statusCode, headers, body } = await request(address, {
+        dispatcher: this.#agent,
+        headers: { 'accept-encoding': 'identity', ...(firstBytes && { range: `bytes=0-${firstBytes - 1}` }) },
+        signal: deadline.signal,
+      });
+      body.once('close', deadline.met).on('error', () => undefined); // who reads it is told; who gave it up need not be
+      return {
+        status: statusCode,
+        bytes: wholeBytes(headers),
+        body: this.#told(body),
+        giveUp: () => void body.destroy(),
+      };
+    } catch (cause) {
+      deadline.met();
+      throw this.#failure(cause);
     }
   }
 
@@ -74,6 +107,21 @@ export class HttpsClient {
   close(): Promise<void> {
     this.#closed ??= this.#agent.destroy();
     return this.#closed;
+  }
+
+  #deadline(): { signal: AbortSignal; met: () => void } {
+    const { timeoutMs } = this.#options;
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    return { signal: controller.signal, met: () => clearTimeout(timer) };
+  }
+
+  async *#told(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    try {
+      yield* body;
+    } catch (cause) {
+      throw this.#failure(cause);
+    }
   }
 
   #failure(cause: unknown): IovError {
@@ -85,4 +133,11 @@ export class HttpsClient {
     }
     return new IovError('PEER_UNREACHABLE', `${url}: ${code ? `${code} ` : ''}${message}`, { cause });
   }
+}
+
+/** `Content-Range: bytes 0-31/12345` of a part; `Content-Length` of a whole. */
+function wholeBytes(headers: { [name: string]: string | string[] | undefined }): number | undefined {
+  const { 'content-range': range, 'content-length': length } = headers;
+  const text = range === undefined ? String(length) : String(range).replace(/^.*\//, '');
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { IovError } from '../contract/error.js';
+import type { Dialect } from '../notice/dialect.js';
 import { answer } from '../notice/failure.js';
 
 /** What a route wants of the messages on its path. */
@@ -7,6 +8,8 @@ export interface RouteOptions {
   bodyBytesMax: number;
   /** Appends the reason to a bare code of table 4. */
   explain: boolean;
+  /** Of the one peer that calls on the path. */
+  dialect?: Dialect | undefined;
 }
 
 export interface ExchangeBounds {
@@ -24,6 +27,8 @@ export class Exchange {
   readonly address: string;
   /** As it came in the message; empty until known (tables 3 and 9: RequestID). */
   requestId = '';
+  /** How the caller wants to be answered, where that is not as in tables 3 and 9; known once it is known who calls. */
+  dialect: Dialect | undefined;
   /** Called when the exchange is over: answered, or its caller gone. */
   onOver: (() => void) | undefined;
   readonly #request: IncomingMessage;
@@ -62,6 +67,7 @@ export class Exchange {
   /** From here on the route's options hold; set before its body is read. */
   enter(route: RouteOptions): void {
     this.#route = route;
+    this.dialect = route.dialect;
   }
 
   /**
@@ -103,7 +109,7 @@ export class Exchange {
   /** Writes the answer: `OprRst` 1, or 2 with the error's FailureCause. */
   settle(error?: IovError): void {
     if (this.#over) return;
-    const body = answerBytes(this.requestId, error, this.#route?.explain ?? false);
+    const body = answerBytes(this.requestId, error, this.#route?.explain ?? false, this.dialect);
     const response = this.#response;
     const headers = {
       ...ANSWER_HEADERS,
@@ -141,9 +147,10 @@ export class Exchange {
 
 const ANSWER_HEADERS = { 'content-type': 'application/json; charset=utf-8', connection: 'close' } as const;
 
-/** The body of table 3 or 9, which are alike. */
-export function answerBytes(requestId: string, error: IovError | undefined, explain: boolean): Buffer {
-  return Buffer.from(JSON.stringify(answer(requestId, error, { explain })));
+/** The body of table 3 or 9, which are alike, or what the caller's dialect has instead. */
+function answerBytes(requestId: string, error: IovError | undefined, explain: boolean, dialect?: Dialect): Buffer {
+  const answered = answer(requestId, error, { explain });
+  return Buffer.from(JSON.stringify(dialect ? dialect.answerToPeer(answered) : answered));
 }
 
 /** An answer where there is no request to answer to: something came that is not HTTP, or not in time. */

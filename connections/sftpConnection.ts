@@ -1,10 +1,13 @@
 import { setMaxListeners } from 'node:events';
+import { posix } from 'node:path';
 import type { Connection } from '../contract/connection.js';
 import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import { type BackOffBounds, backOff } from './backOff.js';
 import { Delivery } from './sftpDelivery.js';
+import { Fetch } from './sftpFetch.js';
 import { type PoolMember, SftpPool } from './sftpPool.js';
+import type { RemoteEntry, RemoteStat, SftpSession } from './sftpSession.js';
 
 export interface SftpSettings extends PoolMember, BackOffBounds {
   window: number;
@@ -12,7 +15,22 @@ export interface SftpSettings extends PoolMember, BackOffBounds {
   alarmAfterAttempts: number;
 }
 
-/** What the connection `sftp` is to sinks: deliveries that are tried again until they succeed, are refused, or are stopped. */
+/** Something done with a file of the server, as log lines name it. */
+interface Doing {
+  /** `delivering`, for messages. */
+  verb: string;
+  name: string;
+  broke: string;
+  stuck: string;
+}
+
+/** Greatest number of entries of one directory; a server that goes on and on would hold the connection for ever. */
+const ENTRIES_MAX = 1_000_000;
+
+/**
+ * What the connection `sftp` is to sinks and sources: deliveries, listings and fetches that are tried again until they
+ * succeed, are refused, or are stopped. Each uses one connection at a time.
+ */
 export class SftpConnection implements Connection {
   readonly #settings: SftpSettings;
   readonly #log: Log;
@@ -34,7 +52,6 @@ export class SftpConnection implements Connection {
 
   /**
    * Brings a local file to `directory/name` on the server, under that name only once it is complete.
-   * Whatever may pass is tried again with back-off, without end, and alarms at every `alarmAfterAttempts`.
    * @throws IovError SFTP_REFUSED (no such directory, no permission, wrong key or host key), FILE_UNREADABLE, STOPPED
    */
   async deliver(
@@ -43,19 +60,79 @@ export class SftpConnection implements Connection {
     name: string,
     options: { resumed?: boolean; onUploading(): Promise<void>; signal: AbortSignal },
   ): Promise<{ remotePath: string }> {
-    if (!this.#pool) throw new IovError('INTERNAL', 'connection sftp: deliver was called before open');
     const { signal, onUploading, resumed = false } = options;
     const { window, chunkBytes } = this.#settings;
-    setMaxListeners(0, signal); // one listener a delivery under way
     const delivery = new Delivery({ ...file, directory, name, window, chunkBytes, resumed, onUploading });
-    for (let attempt = 1; ; attempt += 1) {
+    const doing = {
+      verb: 'delivering',
+      name,
+      broke: 'a delivery broke; it is tried again',
+      stuck: 'a file cannot be delivered; it is tried again',
+    };
+    await this.#persist(doing, signal, (session) => delivery.attempt(session));
+    return { remotePath: delivery.remotePath };
+  }
+
+  /**
+   * Tells every regular file of a directory; where the connection breaks, it begins anew and tells some of them again.
+   * @throws IovError SFTP_REFUSED (no such directory, no permission, wrong key or host key), STOPPED
+   */
+  async list(directory: string, see: (file: RemoteEntry) => void, signal: AbortSignal): Promise<void> {
+    const doing = {
+      verb: 'listing',
+      name: directory,
+      broke: 'a listing broke; it is tried again',
+      stuck: 'a directory cannot be listed; it is tried again',
+    };
+    await this.#persist(doing, signal, async (session) => {
+      const handle = await session.openDirectory(directory);
       try {
-        await this.#pool.use(this.#settings, signal, (session) => delivery.attempt(session));
-        return { remotePath: delivery.remotePath };
-      } catch (thrown) {
-        await this.#takeBreath(name, attempt, IovError.from(thrown, `delivering ${name}`), signal);
+        let entries = 0;
+        for (let page = await session.readDirectory(handle); page; page = await session.readDirectory(handle)) {
+          entries += Math.max(1, page.length); // one without a regular file counts, too
+          if (entries > ENTRIES_MAX)
+            throw new IovError('SFTP_FAILED', `listing ${directory}: expected at most ${ENTRIES_MAX} files`);
+          page.forEach(see);
+        }
+      } finally {
+        await session.closeHandle(handle).catch(() => undefined);
       }
-    }
+    });
+  }
+
+  /**
+   * Brings a file of the server to `localPath`, under that name only once it is complete and on the disk.
+   * @param seen as it was listed: what has changed since is not fetched
+   * @returns false where it is gone or has changed
+   * @throws IovError SFTP_REFUSED (no permission, wrong key or host key), STOPPED
+   */
+  fetch(remotePath: string, seen: RemoteStat, localPath: string, signal: AbortSignal): Promise<boolean> {
+    const { window, chunkBytes } = this.#settings;
+    const fetch = new Fetch({ remotePath, seen, localPath, window, chunkBytes });
+    const doing = {
+      verb: 'fetching',
+      name: posix.basename(remotePath),
+      broke: 'a fetch broke; it is tried again',
+      stuck: 'a file cannot be fetched; it is tried again',
+    };
+    return this.#persist(doing, signal, (session) => fetch.attempt(session));
+  }
+
+  /**
+   * Removes a file of the server, unless it is gone or has changed since it was seen.
+   * @throws IovError SFTP_REFUSED, STOPPED
+   */
+  async remove(remotePath: string, seen: RemoteStat, signal: AbortSignal): Promise<void> {
+    const doing = {
+      verb: 'removing',
+      name: posix.basename(remotePath),
+      broke: 'a removal broke; it is tried again',
+      stuck: 'a file cannot be removed; it is tried again',
+    };
+    await this.#persist(doing, signal, async (session) => {
+      const there = await session.stat(remotePath);
+      if (there?.size === seen.size && there.mtimeMs === seen.mtimeMs) await session.remove(remotePath);
+    });
   }
 
   async close(): Promise<void> {
@@ -64,14 +141,31 @@ export class SftpConnection implements Connection {
     await pool?.leave(this.#settings);
   }
 
+  /** Whatever may pass is tried again with back-off, without end, and alarms at every `alarmAfterAttempts`. */
+  async #persist<Result>(
+    doing: Doing,
+    signal: AbortSignal,
+    work: (session: SftpSession) => Promise<Result>,
+  ): Promise<Result> {
+    if (!this.#pool) throw new IovError('INTERNAL', `connection sftp: ${doing.verb} before it was opened`);
+    setMaxListeners(0, signal); // one listener for each that is under way
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#pool.use(this.#settings, signal, work);
+      } catch (thrown) {
+        await this.#takeBreath(doing, attempt, IovError.from(thrown, `${doing.verb} ${doing.name}`), signal);
+      }
+    }
+  }
+
   /** Waits before the next attempt, or throws what another attempt cannot mend. */
-  async #takeBreath(name: string, attempt: number, error: IovError, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) throw new IovError('STOPPED', `delivering ${name}: stopped`, { cause: error });
+  async #takeBreath(doing: Doing, attempt: number, error: IovError, signal: AbortSignal): Promise<void> {
+    const { verb, name, broke, stuck } = doing;
+    if (signal.aborted) throw new IovError('STOPPED', `${verb} ${name}: stopped`, { cause: error });
     if (!error.retryable || error.code === 'STOPPED' || error.code === 'INTERNAL') throw error;
     const fields = { file: name, attempt, code: error.code, reason: error.message };
-    if (attempt % this.#settings.alarmAfterAttempts === 0)
-      this.#log.error(fields, 'a file cannot be delivered; it is tried again');
-    else this.#log.warn(fields, 'a delivery broke; it is tried again');
+    if (attempt % this.#settings.alarmAfterAttempts === 0) this.#log.error(fields, stuck);
+    else this.#log.warn(fields, broke);
     await backOff(attempt, this.#settings, signal);
   }
 }

@@ -124,3 +124,13 @@ export function connectionFailure(error: Error & { code?: unknown; level?: unkno
   const meaning = verdict ? `${verdict.meaning} (${error.message})` : error.message;
   return new IovError(verdict?.code ?? 'SFTP_UNREACHABLE', `${doing}: ${meaning}`, { cause: error });
 }
+
+/** The reply, or undefined where the server answered with this status: an answer, and breaks nothing. */
+export async function unless<Result>(status: number, reply: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await reply;
+  } catch (error) {
+    if (error instanceof SftpStatusError && error.status === status) return undefined;
+    throw error;
+  }
+}

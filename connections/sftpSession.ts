@@ -1,7 +1,16 @@
+import { constants } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { IovError } from '../contract/error.js';
-import { connectionFailure, SftpStatusError } from './sftpFailures.js';
-import { algorithmOf, type Client, fingerprintOf, loadSsh2, type SFTPWrapper } from './ssh2.js';
+import { connectionFailure, SftpStatusError, unless } from './sftpFailures.js';
+import {
+  type Attributes,
+  algorithmOf,
+  type Client,
+  type FileEntry,
+  fingerprintOf,
+  loadSsh2,
+  type SFTPWrapper,
+} from './ssh2.js';
 
 /** A server and how we log in to it. */
 export interface SftpServer {
@@ -19,6 +28,13 @@ export interface SftpServer {
 
 type Done<Result> = (error?: (Error & { code?: unknown }) | null, result?: Result) => void;
 
+/** What a server says of a file; times in whole seconds, as the protocol has them. */
+export type RemoteStat = { size: number; mtimeMs: number };
+
+/** One regular file of a directory. */
+export type RemoteEntry = RemoteStat & { name: string };
+
+const END_OF_FILE = 1;
 const NO_SUCH_FILE = 2;
 const OPERATION_UNSUPPORTED = 8;
 /** How long a goodbye may take before the socket is torn down. */
@@ -80,14 +96,44 @@ export class SftpSession {
     return this.#broken !== undefined;
   }
 
-  /** Size of a file or directory; undefined where there is none. */
-  async stat(path: string): Promise<{ size: number } | undefined> {
-    try {
-      return await this.#call(`stat ${path}`, (done) => this.#channel.stat(path, done));
-    } catch (error) {
-      if (error instanceof SftpStatusError && error.status === NO_SUCH_FILE) return undefined;
-      throw error;
-    }
+  /** Of a file or directory; undefined where there is none. */
+  async stat(path: string): Promise<RemoteStat | undefined> {
+    const asking = this.#call<Attributes>(`stat ${path}`, (done) => this.#channel.stat(path, done));
+    const found = await unless(NO_SUCH_FILE, asking);
+    return found && statOf(found);
+  }
+
+  async statHandle(handle: Buffer): Promise<RemoteStat> {
+    return statOf(await this.#call<Attributes>('fstat', (done) => this.#channel.fstat(handle, done)));
+  }
+
+  openDirectory(path: string): Promise<Buffer> {
+    return this.#call(`opendir ${path}`, (done) => this.#channel.opendir(path, done));
+  }
+
+  /** The next page of a directory, its regular files alone; undefined after the last. */
+  async readDirectory(handle: Buffer): Promise<RemoteEntry[] | undefined> {
+    const asking = this.#call<FileEntry[]>('readdir', (done) => this.#channel.readdir(handle, done));
+    const files = (await unless(END_OF_FILE, asking))?.filter(({ attrs }) => isRegular(attrs));
+    return files?.map(({ filename, attrs }) => ({ name: filename, ...statOf(attrs) }));
+  }
+
+  /** Undefined where there is no such file. */
+  async openForReading(path: string): Promise<Buffer | undefined> {
+    const { OPEN_MODE } = (await loadSsh2()).utils.sftp;
+    const asking = this.#call<Buffer>(`open ${path}`, (done) => this.#channel.open(path, OPEN_MODE.READ, done));
+    return unless(NO_SUCH_FILE, asking);
+  }
+
+  /** @returns how many bytes came, which may be fewer than asked for; 0 at the end */
+  read(handle: Buffer, into: Buffer, length: number, position: number): Promise<number> {
+    return this.#call('read', (done) => this.#channel.read(handle, into, 0, length, position, done));
+  }
+
+  /** One that is not there is removed already. */
+  async remove(path: string): Promise<void> {
+    const asking = this.#call<void>(`remove ${path}`, (done) => this.#channel.unlink(path, done));
+    await unless(NO_SUCH_FILE, asking);
   }
 
   /** @param truncate whether what the file held is dropped, or stays until it is written over */
@@ -237,3 +283,6 @@ export class SftpSession {
     for (const reject of waiting) reject(this.#broken);
   }
 }
+
+const isRegular = ({ mode }: Attributes) => (mode & constants.S_IFMT) === constants.S_IFREG;
+const statOf = ({ size, mtime }: Attributes): RemoteStat => ({ size, mtimeMs: 1_000 * mtime });

@@ -4,7 +4,7 @@ import type { Tags } from '../contract/tags.js';
 
 /** What tells a request, and a retry of it, from another one. */
 export interface RequestContent {
-  kind: 'KH' | 'CL';
+  kind: 'KH' | 'CL' | 'command';
   tags: Tags;
   /** SM3 of the text as it came, where `tags.digest` is absent because the content is never opened. */
   textDigest?: string | undefined;
@@ -41,7 +41,8 @@ export function seenRequest(
   transaction: Pick<Transaction, 'request'>,
   { kind, tags }: RequestContent,
 ): StoredRequest | undefined {
-  const { platformId, requestId, digest } = tags;
+  const { requestId, digest } = tags;
+  const platformId = askerOf(tags);
   if (platformId === undefined || requestId === undefined) return undefined;
   const seen = transaction.request(platformId, requestId);
   if (!seen || (seen.kind === kind && seen.digest === digest)) return seen;
@@ -53,7 +54,8 @@ export function seenRequest(
 }
 
 function remember(transaction: Transaction, { kind, tags, textDigest }: RequestContent): void {
-  const { platformId, requestId, code = '', iccid, digest } = tags;
+  const { requestId, code = '', iccid, digest } = tags;
+  const platformId = askerOf(tags);
   if (platformId === undefined || requestId === undefined) return;
   transaction.rememberRequest({
     platformId,
@@ -64,4 +66,12 @@ function remember(transaction: Transaction, { kind, tags, textDigest }: RequestC
     ...(digest !== undefined && { digest }),
     ...(textDigest !== undefined && { textDigest }),
   });
+}
+
+/**
+ * Who asks, in the ledger. The cards of a message that lists several (a peer's dialect) are requests of their own under one
+ * RequestID, so that a retry stores those alone that are not there yet.
+ */
+function askerOf({ platformId, part }: Tags): string | undefined {
+  return platformId === undefined || part === undefined ? platformId : `${platformId} card ${part}`;
 }

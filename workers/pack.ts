@@ -4,31 +4,39 @@ import type { MessagePort } from 'node:worker_threads';
 import type { WorkerStep } from '../contract/component.js';
 import { createCipher } from '../crypto/cipher.js';
 import { Sm3 } from '../crypto/digest.js';
-import { ZipWriter } from './zip.js';
+import { type ZipEntry, ZipWriter } from './zip.js';
 
-/** What the main thread asks: pack the text that comes through `port`. */
+/** What the main thread asks: pack the entries that come through `port`. */
 export interface PackTask {
   port: MessagePort;
   steps: readonly WorkerStep[];
   /** Written here first, renamed when complete and on the disk. */
   partialPath: string;
-  /** Absent while it is open whether the file is the last of its window. */
+  /** Absent while it is open whether a text file is the last of its window. */
   name?: PackName;
 }
 
-/** What is known of a file once its last record is in. */
+/** What is known of a text file once its last record is in, and of an album from the start. */
 export interface PackName {
-  /** The entry in the zip: `KH_0002_2022111600_P_000003end.txt`. */
-  entry: string;
-  mtimeMs: number;
   /** 32 hex digits. */
   iv: string;
   /** Where the packed file belongs, in the same directory as the partial one. */
   path: string;
 }
 
-/** Through the port, to the worker: a chunk of text, or the end with the name if it was not known before. */
-export type PackMessage = { chunk: Uint8Array<ArrayBuffer> } | { end: PackName } | { abandon: true };
+/**
+ * Through the port, to the worker: some steps at once, or that the file is given up. Back comes, once for each such list,
+ * what chunks it held.
+ */
+export type PackMessage = readonly PackPart[] | 'abandon';
+
+/** An entry begins, and ends the one before; a chunk of it; the end, with the names that were not known before. */
+export type PackPart = { entry: ZipEntry | undefined } | { chunk: Uint8Array<ArrayBuffer> } | { end: PackEnd };
+
+export interface PackEnd extends PackName {
+  /** The last entry, where it began without a name: `KH_0002_2022111600_P_000003end.txt`. */
+  entry?: ZipEntry;
+}
 
 export interface Packed {
   bytes: number;
@@ -36,7 +44,7 @@ export interface Packed {
 }
 
 /**
- * Runs in a worker thread: text → zip → cipher → file, in one pass. The plain text is never written anywhere; a chunk
+ * Runs in a worker thread: entries → zip → cipher → file, in one pass. The plain content is never written anywhere; a chunk
  * goes back through the port when the deflater has taken it.
  */
 export default async function pack(task: PackTask): Promise<Packed> {
@@ -44,14 +52,13 @@ export default async function pack(task: PackTask): Promise<Packed> {
   try {
     const zip = new ZipWriter(levelOf(task.steps), (bytes) => file.write(bytes));
     if (task.name) file.begin(task.steps, task.name.iv);
-    zip.begin(task.name && entryOf(task.name));
-    const name = await take(task.port, (chunk) => zip.write(chunk));
-    if (!task.name) file.begin(task.steps, name.iv);
-    await zip.end(entryOf(name));
+    const { iv, path, entry } = await take(task.port, zip);
+    if (!task.name) file.begin(task.steps, iv);
+    await zip.end(entry);
     zip.finish();
     const packed = file.end();
-    renameSync(task.partialPath, name.path);
-    syncDirectory(dirname(name.path));
+    renameSync(task.partialPath, path);
+    syncDirectory(dirname(path));
     return packed;
   } catch (error) {
     file.abandon();
@@ -68,19 +75,27 @@ function levelOf(steps: readonly WorkerStep[]): number {
   return first.level;
 }
 
-const entryOf = (name: PackName) => ({ name: name.entry, mtimeMs: name.mtimeMs });
-
-/** Takes chunks from the port, one at a time, until the end comes. */
-function take(port: MessagePort, write: (chunk: Uint8Array) => Promise<void>): Promise<PackName> {
+/** Takes entries from the port, chunk by chunk, until the end comes; the last entry is left open for its name. */
+function take(port: MessagePort, zip: ZipWriter): Promise<PackEnd> {
   return new Promise((resolve, reject) => {
+    let entries = 0;
+    const handle = async (part: PackPart): Promise<void> => {
+      if ('end' in part) return resolve(part.end);
+      if ('chunk' in part) return zip.write(part.chunk);
+      if (entries > 0) await zip.end();
+      entries += 1;
+      zip.begin(part.entry);
+    };
+    const handleAll = async (parts: readonly PackPart[]): Promise<void> => {
+      for (const part of parts) await handle(part);
+      const chunks = parts.flatMap((part) => ('chunk' in part ? [part.chunk] : []));
+      const buffers = chunks.map(({ buffer }) => buffer);
+      port.postMessage(chunks, buffers); // back to be filled again
+    };
     let last = Promise.resolve();
     port.on('message', (message: PackMessage) => {
-      if ('abandon' in message) return reject(new Error('abandoned'));
-      last = last.then(async () => {
-        if ('end' in message) return resolve(message.end);
-        await write(message.chunk);
-        port.postMessage(message.chunk, [message.chunk.buffer]); // back to be filled again
-      });
+      if (message === 'abandon') return reject(new Error('abandoned'));
+      last = last.then(() => handleAll(message));
       last.catch(reject);
     });
     port.once('close', () => reject(new Error('the main thread went away')));
@@ -104,8 +119,9 @@ class PackedOutput {
     if (step) this.#encrypt = createCipher(step.cipher).encryptor(Buffer.from(iv, 'hex'));
   }
 
+  /** What a deflater still gives after the file was abandoned must not reach its descriptor, which may be another's by then. */
   write(bytes: Uint8Array): void {
-    this.#put(this.#encrypt ? this.#encrypt.update(bytes) : bytes);
+    if (this.#open) this.#put(this.#encrypt ? this.#encrypt.update(bytes) : bytes);
   }
 
   end(): Packed {

@@ -3,21 +3,18 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { MessageChannel } from 'node:worker_threads';
 import type { WorkerStep } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
 import type { FilePlan, PackedFile } from '../contract/file.js';
-import type { TextFile } from '../contract/item.js';
+import type { Album, TextFile } from '../contract/item.js';
 import type { FileRow, Store } from '../contract/store.js';
 import { Sm3 } from '../crypto/digest.js';
+import { feedAlbum, feedText } from './feed.js';
 import type { Packed, PackMessage, PackName, PackTask } from './pack.js';
 import { openPool, type Pool } from './pool.js';
-import { CHUNK_BYTES } from './textContent.js';
 
-/** Chunks on their way to a worker at once: one in the deflater, one waiting behind it. */
-const CHUNKS_AHEAD = 2;
-
-/** Packs text files into the outbox in worker threads, one file a task, and notes them in the ledger. */
+/** Packs text files and albums into the outbox in worker threads, one file a task, and notes them in the ledger. */
 export class Packer {
   /** Files that are packed at once. */
   readonly atOnce: number;
@@ -37,19 +34,14 @@ export class Packer {
    * Packs a file, or takes it over as an interrupted run left it: a delivered one as it is, a packed one if its bytes are
    * still what the ledger says.
    */
-  async pack(file: TextFile, steps: readonly WorkerStep[], signal: AbortSignal): Promise<PackedFile> {
+  async pack(file: TextFile | Album, steps: readonly WorkerStep[], signal: AbortSignal): Promise<PackedFile> {
     const known = file.known;
     if (known && (await this.#intact(known))) {
-      file.discard();
+      discard(file);
       return packedFile(await file.plan, known);
     }
     const extension = steps.some((step) => step.worker === 'encrypt') ? '.bin' : '.zip';
-    const nameOf = (plan: FilePlan): PackName => ({
-      entry: `${plan.baseName}.txt`,
-      mtimeMs: plan.mtimeMs,
-      iv: plan.iv,
-      path: join(this.#outbox, plan.baseName + extension),
-    });
+    const nameOf = ({ baseName, iv }: FilePlan): PackName => ({ iv, path: join(this.#outbox, baseName + extension) });
     const early = await settledNow(file.plan);
     const { port1, port2 } = new MessageChannel();
     const task: PackTask = {
@@ -59,15 +51,16 @@ export class Packer {
     };
     if (early) task.name = nameOf(early);
     const packing = this.#pool.run<Packed>(task, { transferList: [port2], signal });
+    const feeding = 'pictures' in file ? feedAlbum(port1, file, nameOf) : feedText(port1, file, early, nameOf);
     try {
-      const [packed] = await Promise.all([packing, feed(port1, file, nameOf)]);
+      const [packed] = await Promise.all([packing, feeding]);
       const plan = await file.plan;
       const { path } = nameOf(plan);
       await this.#store.filePacked(plan.baseName, { packedName: plan.baseName + extension, path, ...packed });
       return { name: plan.baseName + extension, path, ...packed, plan };
     } catch (thrown) {
-      port1.postMessage({ abandon: true } satisfies PackMessage);
-      file.discard(); // nobody reads on, and who writes must not wait
+      port1.postMessage('abandon' satisfies PackMessage);
+      discard(file);
       await packing.catch(() => undefined);
       throw signal.aborted ? IovError.from(signal.reason) : packingFailed(thrown, this.#outbox);
     } finally {
@@ -98,35 +91,13 @@ function packingFailed(thrown: unknown, outbox: string): IovError {
   });
 }
 
-/** Sends a file's content through the port, a bounded number of chunks ahead of the deflater, and its name at the end. */
-async function feed(port: MessagePort, file: TextFile, nameOf: (plan: FilePlan) => PackName): Promise<void> {
-  let ahead = 0;
-  let taken: (() => void) | undefined;
-  let closed: Error | undefined;
-  port.on('message', (chunk: Uint8Array<ArrayBuffer>) => {
-    if (chunk.byteLength === CHUNK_BYTES) file.reuse(chunk);
-    ahead -= 1;
-    taken?.();
-  });
-  port.once('close', () => {
-    closed = new Error('the worker gave up');
-    taken?.();
-  });
-  for await (const chunk of file.content) {
-    while (ahead >= CHUNKS_AHEAD && !closed) {
-      await new Promise<void>((resolve) => {
-        taken = resolve;
-      });
-    }
-    if (closed) throw closed;
-    ahead += 1;
-    port.postMessage({ chunk } satisfies PackMessage, [chunk.buffer]);
-  }
-  port.postMessage({ end: nameOf(await file.plan) } satisfies PackMessage);
+/** Nobody will read on, and who writes a text file must not wait. */
+function discard(file: TextFile | Album): void {
+  if ('discard' in file) file.discard();
 }
 
 /** What a promise holds if it is settled by now, without waiting for it. */
-function settledNow<Value>(promise: Promise<Value>): Promise<Value | undefined> {
+function settledNow<Value>(promise: Promise<Value> | Value): Promise<Value | undefined> {
   return Promise.race([promise, Promise.resolve(undefined)]);
 }
 

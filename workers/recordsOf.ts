@@ -1,6 +1,7 @@
 const NEWLINE = 0x0a;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 const BOM = Buffer.from('\ufeff');
 
@@ -23,14 +24,22 @@ export async function* recordsOf(text: AsyncIterable<Uint8Array>, recordBytesMax
       yield* cutter.push(bytes);
       continue;
     }
-    head = Buffer.concat([head, bytes]);
+    head = withoutWhiteSpace(Buffer.concat([head, bytes]));
     if (head.length < BOM.length) continue;
     if (head.subarray(0, BOM.length).equals(BOM)) yield { problem: 'expected UTF-8 without a byte order mark' };
     cutter = head[0] === OPEN_LIST ? new ArrayCutter(recordBytesMax) : new LineCutter(recordBytesMax);
     yield* cutter.push(head);
   }
   if (cutter) yield* cutter.end();
-  else if (head.length > 0 && head.toString() !== '[]') yield { bytes: head };
+  else if (!['', '[]'].includes(head.toString().trim())) yield { bytes: head };
+}
+
+const WHITE_SPACE: readonly (number | undefined)[] = [0x20, 0x09, 0x0a, 0x0d];
+
+/** What a text begins with, after the white space that JSON allows there. */
+function withoutWhiteSpace(bytes: Buffer): Buffer {
+  const from = bytes.findIndex((byte) => !WHITE_SPACE.includes(byte));
+  return from < 0 ? Buffer.alloc(0) : bytes.subarray(from);
 }
 
 const tooLarge = (bytesMax: number): FoundRecord => ({ problem: `expected a record of at most ${bytesMax} bytes` });
@@ -64,13 +73,14 @@ class LineCutter implements Cutter {
   }
 }
 
-/** Cuts an array into its elements by counting brackets outside of strings; what an element holds is others' to judge. */
+/** Cuts an array into its objects by counting brackets outside of strings; what an object holds is others' to judge. */
 class ArrayCutter implements Cutter {
   readonly #bytesMax: number;
   #element: Buffer = Buffer.alloc(0);
   #depth = 0;
   #inString = false;
   #escaped = false;
+  #awaits: 'array' | 'firstObject' | 'object' | 'comma' | 'nothing' = 'array';
   #gaveUp = false;
 
   constructor(bytesMax: number) {
@@ -82,27 +92,51 @@ class ArrayCutter implements Cutter {
     for (let at = 0; at < chunk.length && !this.#gaveUp; at += 1) {
       const byte = chunk[at];
       if (this.#inString) this.#string(byte);
-      else if (byte === QUOTE) this.#inString = true;
-      else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
-        this.#depth += 1;
+      else if (this.#depth < 2) {
+        if (!this.#between(byte)) return yield this.#giveUp('expected an array of objects, with one comma between two');
         if (this.#depth === 2) from = at;
-      } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) {
+      } else if (byte === QUOTE) this.#inString = true;
+      else if (byte === OPEN_LIST || byte === OPEN_OBJECT) this.#depth += 1;
+      else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) {
         this.#depth -= 1;
         if (this.#depth !== 1) continue;
-        yield { bytes: Buffer.concat([this.#element, chunk.subarray(from, at + 1)]) };
+        yield this.#found(Buffer.concat([this.#element, chunk.subarray(from, at + 1)]));
         this.#element = Buffer.alloc(0);
         from = -1;
       }
     }
-    if (from < 0) return;
+    if (from < 0 || this.#gaveUp) return;
     this.#element = Buffer.concat([this.#element, chunk.subarray(from)]);
-    if (this.#element.length <= this.#bytesMax || this.#gaveUp) return;
+    if (this.#element.length <= this.#bytesMax) return;
     this.#gaveUp = true;
     yield tooLarge(this.#bytesMax);
   }
 
   *end(): Generator<FoundRecord> {
-    if (this.#depth !== 0 && !this.#gaveUp) yield { problem: 'expected the end of the array' };
+    if (this.#awaits !== 'nothing' && !this.#gaveUp) yield { problem: 'expected the end of the array' };
+  }
+
+  /** Takes a byte that is not inside of an object; false where it cannot stand there. */
+  #between(byte: number | undefined): boolean {
+    if (WHITE_SPACE.includes(byte)) return true;
+    const awaits = this.#awaits;
+    if (byte === OPEN_LIST && awaits === 'array') this.#awaits = 'firstObject';
+    else if (byte === OPEN_OBJECT && (awaits === 'firstObject' || awaits === 'object')) this.#awaits = 'comma';
+    else if (byte === COMMA && awaits === 'comma') this.#awaits = 'object';
+    else if (byte === CLOSE_LIST && (awaits === 'comma' || awaits === 'firstObject')) this.#awaits = 'nothing';
+    else return false;
+    if (byte === OPEN_LIST || byte === OPEN_OBJECT) this.#depth += 1;
+    if (byte === CLOSE_LIST) this.#depth -= 1;
+    return true;
+  }
+
+  #found(bytes: Buffer): FoundRecord {
+    return bytes.length > this.#bytesMax ? tooLarge(this.#bytesMax) : { bytes };
+  }
+
+  #giveUp(problem: string): FoundRecord {
+    this.#gaveUp = true;
+    return { problem };
   }
 
   #string(byte: number | undefined): void {

@@ -55,7 +55,10 @@ export class Archive {
     );
   }
 
-  append({ kind, code, iccid, requestId, platformId, bytes }: NewRecord, acceptedAt: number): number {
+  /** What counts as reported stands under a kind of its own, which no window covers. */
+  append(record: NewRecord, acceptedAt: number): number {
+    const { code, iccid, requestId, platformId, bytes } = record;
+    const kind = record.reported ? `${record.kind} reported` : record.kind;
     const size = bytes.byteLength;
     const { lastInsertRowid } = this.#append.run(kind, code, iccid, requestId, platformId, size, acceptedAt, bytes);
     this.#count.run(kind, code, size, acceptedAt, acceptedAt);

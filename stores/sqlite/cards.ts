@@ -1,4 +1,4 @@
-import type { CardContent, CardSide, CardState, StoreStatus } from '../../contract/store.js';
+import type { CardContent, CardFilter, CardSide, CardState, StoreStatus } from '../../contract/store.js';
 import type { Database, Statement } from './database.js';
 
 interface CardRow {
@@ -13,12 +13,20 @@ interface CardRow {
 /** The state by card: what was registered for it, and what the operator knows of it, each as it came last. */
 export class Cards {
   readonly #get: Statement<CardRow>;
+  readonly #list: Record<'all' | 'unregistered', Statement<CardRow>>;
   readonly #put: Record<CardSide, Statement>;
   readonly #ofPerson: Statement<number>;
   readonly #counts: Statement<{ total: number; noCard: number; noRegistration: number }>;
 
   constructor(database: Database) {
     this.#get = database.prepare('SELECT * FROM cards WHERE iccid = ?');
+    const after = 'iccid > @afterIccid ORDER BY iccid LIMIT @limit';
+    this.#list = {
+      all: database.prepare(`SELECT * FROM cards WHERE ${after}`),
+      unregistered: database.prepare(
+        `SELECT * FROM cards INDEXED BY cards_waiting_for_registration WHERE registration IS NULL AND ${after}`,
+      ),
+    };
     this.#put = {
       registration: database.prepare(
         `INSERT INTO cards (iccid, registration, registration_at, person) VALUES (?, ?, ?, ?)
@@ -41,16 +49,11 @@ export class Cards {
 
   get(iccid: string): CardState | undefined {
     const row = this.#get.get(iccid);
-    if (!row) return undefined;
-    const registration = side(row.registration, row.registration_at);
-    const card = side(row.card, row.card_at);
-    return {
-      iccid,
-      ...(registration && {
-        registration: row.person === null ? registration : { ...registration, person: row.person },
-      }),
-      ...(card && { card }),
-    };
+    return row && cardState(row);
+  }
+
+  list({ unregistered = false, afterIccid = '', limit }: CardFilter): CardState[] {
+    return this.#list[unregistered ? 'unregistered' : 'all'].all({ afterIccid, limit }).map(cardState);
   }
 
   putSide(iccid: string, which: CardSide, { fields, tags, person, earlier }: CardContent, at: number): void {
@@ -72,6 +75,18 @@ export class Cards {
       waitingForRegistration: noRegistration,
     };
   }
+}
+
+function cardState(row: CardRow): CardState {
+  const registration = side(row.registration, row.registration_at);
+  const card = side(row.card, row.card_at);
+  return {
+    iccid: row.iccid,
+    ...(registration && {
+      registration: row.person === null ? registration : { ...registration, person: row.person },
+    }),
+    ...(card && { card }),
+  };
 }
 
 function side(text: string | null, updatedAt: number | null): (CardContent & { updatedAt: number }) | undefined {

@@ -30,6 +30,7 @@ export async function openDatabase(path: string, readOnly: boolean): Promise<Dat
     database.pragma('foreign_keys = ON');
     database.pragma(`cache_size = -${CACHE_KIB}`);
     if (readOnly) return database;
+    database.pragma('secure_delete = ON'); // what is purged is overwritten, not only forgotten
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = NORMAL'); // flushed by LogFlush
     database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);

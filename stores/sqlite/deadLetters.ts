@@ -38,7 +38,7 @@ export class DeadLetters {
     );
     this.#list = database.prepare(
       `SELECT ${listed} FROM dead_letters
-       WHERE id > @afterId AND pipeline = coalesce(@pipeline, pipeline) AND state = coalesce(@state, state) ORDER BY id LIMIT @limit`,
+       WHERE id > @afterId AND pipeline = coalesce(@pipeline, pipeline) AND code = coalesce(@code, code) AND state = coalesce(@state, state) ORDER BY id LIMIT @limit`,
     );
     this.#get = database.prepare(`SELECT ${listed}, raw FROM dead_letters WHERE id = ?`);
     this.#retried = database.prepare(`UPDATE dead_letters SET state = 'retried' WHERE id = ?`);
@@ -59,8 +59,10 @@ export class DeadLetters {
   }
 
   /** Oldest first, without the items themselves; at most `limit`, and those after `afterId` next. */
-  list({ pipeline, state, afterId = 0, limit = LETTERS_LISTED_DEFAULT }: DeadLetterFilter = {}): DeadLetter[] {
-    return this.#list.all({ afterId, pipeline, state, limit: Math.min(limit, LETTERS_LISTED_MAX) }).map(deadLetter);
+  list({ pipeline, code, state, afterId = 0, limit = LETTERS_LISTED_DEFAULT }: DeadLetterFilter = {}): DeadLetter[] {
+    return this.#list
+      .all({ afterId, pipeline, code, state, limit: Math.min(limit, LETTERS_LISTED_MAX) })
+      .map(deadLetter);
   }
 
   get(id: number): DeadLetter | undefined {

@@ -107,7 +107,7 @@ export class DueFiles {
 
   /** `HT_CMD-7_LSV1` fulfils what is due under that name, or else under `HT_CMD-7`. */
   delivered(name: string, at: number): void {
-    if (this.#delivered.run(at, name).changes > 0) return;
+    if (this.#delivered.run(at, name).changes > 0 || this.#get.get(name)) return;
     const withoutCode = /^((?:KH|HT)_[A-Za-z0-9-]+)_[A-Za-z0-9-]+$/.exec(name)?.[1];
     if (withoutCode !== undefined) this.#delivered.run(at, withoutCode);
   }

@@ -171,10 +171,78 @@ const steps: readonly string[] = [
     failed_at INTEGER,
     reason TEXT
   ) STRICT;
-  CREATE INDEX due_files_open ON due_files (content, state, id) WHERE state IN ('open', 'asked');
+  CREATE INDEX due_files_by_state ON due_files (content, state, id);
   CREATE INDEX due_files_by_stage ON due_files (next_stage_at) WHERE next_stage_at IS NOT NULL;
   CREATE INDEX due_files_by_request ON due_files (request_id);
   CREATE INDEX due_files_by_card ON due_files (iccid);
+  `,
+  `
+  -- Records drawn for a reviewer (article 10), masked; the key of the draw is nobody's but this archive's.
+  CREATE TABLE sampling (id INTEGER PRIMARY KEY CHECK (id = 1), key BLOB NOT NULL) STRICT;
+  INSERT INTO sampling VALUES (1, randomblob(32));
+  CREATE TABLE samples (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    pipeline TEXT NOT NULL,
+    request_id TEXT,
+    code TEXT,
+    iccid TEXT,
+    record TEXT NOT NULL,
+    drawn_at INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'open',
+    verdict TEXT,
+    note TEXT,
+    reviewed_at INTEGER
+  ) STRICT;
+  CREATE INDEX samples_open ON samples (id) WHERE state = 'open';
+  CREATE INDEX samples_by_card ON samples (iccid) WHERE iccid IS NOT NULL;
+
+  -- The log of purges (article 18): how many of what; finished_at is missing where one was broken off.
+  CREATE TABLE purges (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    started_at INTEGER NOT NULL,
+    finished_at INTEGER,
+    after_service_days INTEGER NOT NULL,
+    cards INTEGER NOT NULL DEFAULT 0,
+    records INTEGER NOT NULL DEFAULT 0,
+    requests INTEGER NOT NULL DEFAULT 0,
+    due_files INTEGER NOT NULL DEFAULT 0,
+    dead_letters INTEGER NOT NULL DEFAULT 0,
+    samples INTEGER NOT NULL DEFAULT 0,
+    files INTEGER NOT NULL DEFAULT 0,
+    pictures INTEGER NOT NULL DEFAULT 0,
+    kept INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  `,
+  `
+  -- Files that others have sent, as the regulator keeps them. loaded: records taken from it so far.
+  CREATE TABLE received_files (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    sender TEXT NOT NULL,
+    name TEXT NOT NULL,
+    content TEXT NOT NULL,
+    code TEXT NOT NULL,
+    cutoff TEXT,
+    type TEXT,
+    sequence INTEGER,
+    is_end INTEGER,
+    request_id TEXT,
+    bytes INTEGER NOT NULL,
+    sm3 TEXT NOT NULL,
+    items INTEGER NOT NULL,
+    loaded INTEGER NOT NULL DEFAULT 0,
+    twice INTEGER NOT NULL DEFAULT 0,
+    twice_in TEXT,
+    received_at INTEGER NOT NULL,
+    UNIQUE (sender, name)
+  ) STRICT;
+  CREATE INDEX received_files_by_cutoff ON received_files (cutoff) WHERE cutoff IS NOT NULL;
+  -- Which file holds which record, by the digest of sender, kind, code and bytes.
+  CREATE TABLE received_records (
+    digest BLOB NOT NULL,
+    file_id INTEGER NOT NULL REFERENCES received_files (id),
+    PRIMARY KEY (digest, file_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX due_files_by_time ON due_files (accepted_at);
   `,
 ];
 

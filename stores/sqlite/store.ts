@@ -1,6 +1,11 @@
 import type { Clock, Log } from '../../contract/context.js';
 import type { WindowKey } from '../../contract/file.js';
+import type { Purges } from '../../contract/purge.js';
+import type { Received } from '../../contract/received.js';
+import type { Samples } from '../../contract/sample.js';
 import type {
+  CardFilter,
+  CardState,
   DeadLetter,
   DeadLetterFilter,
   DueAlarm,
@@ -25,10 +30,15 @@ import { DueFiles } from './dueFiles.js';
 import { Files } from './files.js';
 import { type GroupBounds, GroupCommit } from './groupCommit.js';
 import { LogFlush } from './logFlush.js';
+import { PurgeRows } from './purges.js';
+import { ReceivedFiles } from './received.js';
+import { ReceivedDays } from './receivedDay.js';
 import { Requests } from './requests.js';
+import { SampleRows } from './samples.js';
 import { migrate } from './schema.js';
 import { Trace } from './trace.js';
-import { type Frame, Transactions } from './transactions.js';
+import { transactionOf } from './transaction.js';
+import { Transactions } from './transactions.js';
 import { Windows } from './windows.js';
 
 export interface SqliteStoreOptions {
@@ -69,6 +79,9 @@ export async function openSqliteStore({
 }
 
 class SqliteStore implements Store {
+  readonly samples: Samples;
+  readonly purges: Purges;
+  readonly received: Received;
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -106,8 +119,26 @@ class SqliteStore implements Store {
       deadLetters: this.#deadLetters,
     });
     const requests = new Requests(database);
-    this.#transactions = new Transactions(database, flush, given, (frame) => this.#transaction(requests, frame));
+    const samples = new SampleRows(database);
+    const days = new ReceivedDays(database);
+    const parts = {
+      requests,
+      samples,
+      received: new ReceivedFiles(database, this.#archive, this.#dueFiles),
+      archive: this.#archive,
+      cards: this.#cards,
+      deadLetters: this.#deadLetters,
+      windows: this.#windows,
+      files: this.#files,
+      dueFiles: this.#dueFiles,
+    };
+    this.#transactions = new Transactions(database, flush, given, (frame) => transactionOf(parts, frame));
     this.#group = new GroupCommit(this.#transactions, flush, given.bounds);
+    const now = () => this.#clock.now();
+    const read = <Result>(work: () => Result) => this.#transactions.read('looking at what is to be purged', work);
+    this.received = { day: (day, nowMs) => this.#run('reading what was received', () => days.of(day, nowMs)) };
+    this.samples = samples.face((doing, work) => this.#run(doing, work), now);
+    this.purges = new PurgeRows(database, this.#cards).face({ commit: (work) => this.#step(work), read, now });
   }
 
   commit(effects: readonly Effect[]): Promise<void> {
@@ -207,6 +238,10 @@ class SqliteStore implements Store {
     return this.#run('looking at deadlines', () => this.#dueFiles.alarms(this.#clock.now(), limit));
   }
 
+  cards(filter: CardFilter): CardState[] {
+    return this.#transactions.read('reading cards', () => this.#cards.list(filter));
+  }
+
   position(pipeline: string, source: string): Position | undefined {
     return this.#run('reading a position', () => this.#windows.position(pipeline, source));
   }
@@ -252,28 +287,5 @@ class SqliteStore implements Store {
   /** The ledger's own work: one transaction each, on the disk when it returns, refusals of SQLite told as ours. */
   #run<Result>(doing: string, work: () => Result): Result {
     return this.#transactions.run(doing, work);
-  }
-
-  #transaction(requests: Requests, { id, acceptedAt, afterwards }: Frame): Transaction {
-    return {
-      get id() {
-        return id();
-      },
-      request: (platformId, requestId) => requests.get(platformId, requestId),
-      rememberRequest: (request) => requests.remember(request, acceptedAt()),
-      append: (record) => this.#archive.append(record, acceptedAt()),
-      card: (iccid) => this.#cards.get(iccid),
-      putCardSide: (iccid, side, content) => this.#cards.putSide(iccid, side, content, acceptedAt()),
-      cardsOf: (person, exceptIccid) => this.#cards.ofPerson(person, exceptIccid),
-      addDeadLetter: (letter) => this.#deadLetters.add(letter, acceptedAt()),
-      deadLetterRetried: (id) => this.#deadLetters.retried(id),
-      setPosition: (pipeline, source, position) => this.#windows.setPosition(pipeline, source, position),
-      planFile: (file) => this.#files.plan(file, acceptedAt()),
-      addDueFile: (file) => this.#dueFiles.add(file, acceptedAt()),
-      dueFileAsked: (name) => this.#dueFiles.asked(name, acceptedAt()),
-      dueFileDelivered: (name) => this.#dueFiles.delivered(name, acceptedAt()),
-      dueFileFailed: (name, reason, final) => this.#dueFiles.failed(name, reason, final, acceptedAt()),
-      afterwards,
-    };
   }
 }

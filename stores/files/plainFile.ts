@@ -1,0 +1,42 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { IovError } from '../../contract/error.js';
+import { Sm3 } from '../../crypto/digest.js';
+
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+
+/** Opens for reading what is a file itself: neither a link nor a pipe, which somebody may have put in its place. */
+export async function openPlain(path: string): Promise<FileHandle> {
+  const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw new Error(`${path} is no plain file`);
+}
+
+/**
+ * Size and SM3 of a plain file.
+ * @throws IovError FILE_UNREADABLE
+ */
+export async function digestOf(path: string): Promise<{ bytes: number; sm3: string }> {
+  try {
+    const digest = new Sm3();
+    let bytes = 0;
+    for await (const chunk of (await openPlain(path)).createReadStream()) {
+      digest.update(chunk as Buffer);
+      bytes += (chunk as Buffer).length;
+    }
+    return { bytes, sm3: digest.hex() };
+  } catch (cause) {
+    throw new IovError('FILE_UNREADABLE', (cause as Error).message, { cause });
+  }
+}
+
+/** Brings a file, or the names in a directory, to the disk. */
+export async function sync(path: string): Promise<void> {
+  const handle = await open(path, O_RDONLY | O_NOFOLLOW);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
