@@ -1,5 +1,6 @@
 import { IovError } from '../contract/error.js';
 import type { DeadLetter, Store } from '../contract/store.js';
+import { maskValue } from '../notice/mask.js';
 import { type Command, complain, EXIT, type Given, print, printJson, textOption } from './command.js';
 import { STORE_HELP, storeOptions, withStore } from './store.js';
 import { localTime, table } from './table.js';
@@ -10,13 +11,14 @@ const LISTED_MAX = 200;
 
 export const command: Command = {
   usage:
-    'dead [list | show ID | retry ID… | retry --all] [--pipeline NAME] [--after ID] [--file FILE | --archive PATH] [--json]',
+    'dead [list | show ID | retry ID… | retry --all] [--pipeline NAME] [--code CODE] [--after ID] [--file FILE | --archive PATH] [--json]',
   help: [
     'Lists what could not be handled and why, or shows one of them. Values of records are never shown.',
     '`retry` sends letters through their pipeline again, beside a daemon that may be running: those named, those of one',
     'pipeline, or all that wait. What fails again stays, with its new reason; exit code 2 then.',
     '',
     '  --pipeline NAME  only those of one pipeline',
+    '  --code CODE      only those of one code, as CARD_LIMIT (article 11), kept for review (list)',
     '  --after ID       only those after this one (list)',
     '  --all            every letter that waits (retry)',
     '  --log LEVEL      log lines on stderr: debug, info, warn, error or silent (silent; retry)',
@@ -25,6 +27,7 @@ export const command: Command = {
   options: {
     ...storeOptions,
     pipeline: { type: 'string' },
+    code: { type: 'string' },
     after: { type: 'string' },
     all: { type: 'boolean' },
     log: { type: 'string' },
@@ -47,14 +50,17 @@ export const command: Command = {
 
 function list(store: Store, given: Given): number {
   const pipeline = textOption(given, 'pipeline');
+  const code = textOption(given, 'code');
   const after = textOption(given, 'after') ?? '0';
   if (!/^\d+$/.test(after))
     throw new IovError('USAGE', `--after: expected the id of a dead letter, got ${JSON.stringify(after)}`);
-  const letters = store.deadLetters({
+  const found = store.deadLetters({
     ...(pipeline !== undefined && { pipeline }),
+    ...(code !== undefined && { code }),
     afterId: Number(after),
     limit: LISTED_MAX,
   });
+  const letters = found.map(shown);
   if (given.values.json) {
     printJson(letters);
     return EXIT.done;
@@ -83,9 +89,9 @@ function show(store: Store, id: number, given: Given): number {
     complain(`iovpipe: there is no dead letter ${id}`);
     return EXIT.refused;
   }
-  if (given.values.json) printJson(withoutContent(letter));
+  if (given.values.json) printJson(shown(letter));
   else {
-    const { at, ...rest } = withoutContent(letter);
+    const { at, ...rest } = shown(letter);
     const rows = Object.entries({ when: localTime(at), ...rest }).map(([name, value]) => [
       name,
       typeof value === 'object' ? JSON.stringify(value) : String(value),
@@ -95,7 +101,13 @@ function show(store: Store, id: number, given: Given): number {
   return EXIT.done;
 }
 
-/** A letter without the item itself, which holds personal data. */
-function withoutContent({ raw, ...letter }: DeadLetter): Omit<DeadLetter, 'raw'> & { bytes: number } {
-  return { ...letter, bytes: raw?.byteLength ?? 0 };
+/** A letter without the item itself, and with nothing in its tags by which a person is known. */
+function shown({ raw, tags, ...letter }: DeadLetter): Omit<DeadLetter, 'raw'> & { bytes?: number } {
+  const { iccid, operType, ...rest } = tags;
+  const masked = {
+    ...rest,
+    ...(operType !== undefined && { operType: maskValue(undefined, operType) }),
+    ...(iccid !== undefined && { iccid: maskValue({ personal: 'number' }, iccid) }),
+  };
+  return { ...letter, tags: masked, ...(raw && { bytes: raw.byteLength }) };
 }

@@ -5,12 +5,14 @@ import { type Command, complain, EXIT, type Given, print, textOption } from './c
 import { Progress } from './progress.js';
 
 export const command: Command = {
-  usage: 'demo [--out DIR] [--records N] [--bytes-max N] [--seed S] [--stay] [--log LEVEL]',
-  help: `All three roles on loopback: a car maker sends N registrations over TLS, the operator archives them and delivers
-the day's and the month's files by SFTP, the regulator checks them. Ends with a summary; exit 0 when everything is right.
+  usage: 'demo [--out DIR] [--records N] [--photos N] [--bytes-max N] [--seed S] [--stay] [--log LEVEL]',
+  help: `All three roles on loopback: a car maker sends N registrations over TLS and their pictures by SFTP, the regulator
+sends commands for them, pictures and contracts come back; the operator delivers the day's and the month's files, and the
+regulator checks everything. Ends with a summary; exit 0 when everything is right.
 
   --out DIR         where everything is left (demo-out); what an earlier demo left there is removed
   --records N       registrations, each with its vehicle message (2000)
+  --photos N        cards with pictures, each asked for by a command (100, or all records where there are fewer)
   --bytes-max N     greatest size of a text file, so that several show (1000000)
   --seed S          another seed, other people (2022)
   --stay            keeps everything up until Ctrl-C: DIR/demo.json tells curl and sftp where
@@ -18,6 +20,7 @@ the day's and the month's files by SFTP, the regulator checks them. Ends with a 
   options: {
     out: { type: 'string' },
     records: { type: 'string' },
+    photos: { type: 'string' },
     'bytes-max': { type: 'string' },
     seed: { type: 'string' },
     stay: { type: 'boolean' },
@@ -30,10 +33,12 @@ the day's and the month's files by SFTP, the regulator checks them. Ends with a 
     const started = performance.now();
     const folder = resolve(textOption(given, 'out') ?? 'demo-out');
     const teller = new ProgressTeller();
+    const records = wholeNumber(given, 'records', 2_000, 1, 10_000_000);
     const day = await runDay(
       {
         folder,
-        records: wholeNumber(given, 'records', 2_000, 1, 10_000_000),
+        records,
+        photos: wholeNumber(given, 'photos', Math.min(100, records), 0, records),
         bytesMax: wholeNumber(given, 'bytes-max', 1_000_000, 10_000, 100_000_000),
         seed: wholeNumber(given, 'seed', 2_022, 0, 4_294_967_295),
         log: openLog({ level: levelOf(textOption(given, 'log') ?? 'silent') }),
@@ -92,6 +97,7 @@ function summary(day: Day, folder: string, durationMs: number): string {
   const told = wrong.slice(0, PROBLEMS_SHOWN).map((problem) => `  ${problem}`);
   return [
     `sent and answered with success: ${count('account')} accounts, ${count('vehicle')} vehicles; not: ${day.unsent}`,
+    `commands answered with pictures and contract: ${day.commands}`,
     'received by the regulator:',
     ...rows,
     wrong.length === 0

@@ -8,9 +8,11 @@ const WINDOWS_SHOWN_MAX = 40;
 
 export const command: Command = {
   usage: 'status [--file FILE | --archive PATH] [--json]',
-  help: ['Shows the ledger at a glance: records, cards, windows and their files, dead letters.', '', STORE_HELP].join(
-    '\n',
-  ),
+  help: [
+    'Shows the ledger at a glance: records, cards, windows and their files, files that are due, dead letters.',
+    '',
+    STORE_HELP,
+  ].join('\n'),
   options: storeOptions,
   positionalsMax: 0,
   async run(given) {
@@ -21,7 +23,7 @@ export const command: Command = {
   },
 };
 
-export function statusPage({ records, cards, windows, deadLetters }: StoreStatus): string {
+export function statusPage({ records, cards, windows, deadLetters, dueFiles }: StoreStatus): string {
   const sum = records.reduce((total, { count }) => total + count, 0);
   const recordRows = records.map(({ kind, code, count, bytes, lastAcceptedAt }) => [
     kind,
@@ -39,6 +41,17 @@ export function statusPage({ records, cards, windows, deadLetters }: StoreStatus
       `${filesDelivered}/${files}`,
       pipeline,
     ]);
+  const dueRows = dueFiles.map(({ content, code, open, asked, delivered, late, failed, expired, nextDueAt }) => [
+    content,
+    code === '' ? 'unknown' : code,
+    open,
+    asked,
+    late === 0 ? delivered : `${delivered} (${late} late)`,
+    failed,
+    expired,
+    nextDueAt === undefined ? '' : localTime(nextDueAt),
+  ]);
+  const dueSum = dueFiles.reduce((total, { open, asked }) => total + open + asked, 0);
   return [
     `records: ${sum}`,
     ...(recordRows.length > 0 ? [table(['kind', 'code', 'records', 'bytes', 'last accepted'], recordRows)] : []),
@@ -47,6 +60,11 @@ export function statusPage({ records, cards, windows, deadLetters }: StoreStatus
     '',
     `windows: ${windows.length}${windows.length > WINDOWS_SHOWN_MAX ? `, the last ${WINDOWS_SHOWN_MAX} of them` : ''}`,
     ...(windowRows.length > 0 ? [table(['window', 'state', 'records', 'delivered', 'pipeline'], windowRows)] : []),
+    '',
+    `files due: ${dueSum}`,
+    ...(dueRows.length > 0
+      ? [table(['content', 'from', 'open', 'asked', 'delivered', 'failed', 'expired', 'next due'], dueRows)]
+      : []),
     '',
     `dead letters: ${deadLetters}${deadLetters > 0 ? ' (`iovpipe dead` lists them)' : ''}`,
   ].join('\n');

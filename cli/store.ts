@@ -26,14 +26,15 @@ const log: Log = {
   error: (_fields, message) => complain(message),
 };
 
-/** Looks into the archive, beside a daemon that may be writing to it, and closes it again. */
+/** Looks into the archive, beside a daemon that may be writing to it, and closes it again; `write` for what people note there. */
 export async function withStore<Result>(
   given: Given,
   look: (store: Store) => Result | Promise<Result>,
+  access: 'read' | 'write' = 'read',
 ): Promise<Result> {
   const path = textOption(given, 'archive') ?? (await archivePathOf(textOption(given, 'file') ?? 'pipeline.yaml'));
   const { openSqliteStore } = await import('../stores/sqlite/store.js');
-  const store = await openSqliteStore({ path, clock: systemClock, log, readOnly: true });
+  const store = await openSqliteStore({ path, clock: systemClock, log, readOnly: access === 'read' });
   try {
     return await look(store);
   } finally {

@@ -1,7 +1,7 @@
 import type { Kernel, Sink, Source, SourceSpec, WorkerStep } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
-import type { Item, TextFile } from '../contract/item.js';
+import type { Album, Item, TextFile } from '../contract/item.js';
 import type { Packer } from '../workers/packer.js';
 import type { CheckedPipeline } from './config.js';
 import { letterOf } from './deadLetters.js';
@@ -109,6 +109,11 @@ export class ChainRun {
     };
     for (const part of parts) {
       const isStep = 'worker' in part;
+      if (!isStep && part.atOnce !== undefined) {
+        turn();
+        stages.push(alongside(part, part.atOnce));
+        continue;
+      }
       if (isStep ? kernels.length > 0 : steps.length > 0) turn();
       if (isStep) steps.push(part);
       else kernels.push(part);
@@ -121,7 +126,7 @@ export class ChainRun {
     const { packer } = this.#around;
     const step = async (item: Item): Promise<Item> => ({
       ...item,
-      value: await packer.pack(item.value as TextFile, steps, this.#break.signal),
+      value: await packer.pack(item.value as TextFile | Album, steps, this.#break.signal),
     });
     return { step, atOnce: packer.atOnce };
   }
@@ -153,4 +158,14 @@ export class ChainRun {
     const letter = letterOf(this.#pipeline.name, item, error);
     await this.#around.context.store.commit([(transaction) => transaction.addDeadLetter(letter)]);
   }
+}
+
+/** A kernel that works on many items at once, each on its own. */
+function alongside(kernel: Kernel, atOnce: number): Stage {
+  const step = async (item: Item): Promise<Item> => {
+    const [only, ...others] = await kernel.transform(item);
+    if (only && others.length === 0) return only;
+    throw new IovError('INTERNAL', `expected one item of a kernel with atOnce, got ${only ? others.length + 1 : 0}`);
+  };
+  return { step, atOnce };
 }

@@ -3,16 +3,17 @@ import type { Static } from 'typebox';
 import type { ComponentSpec } from '../contract/component.js';
 import type { Fault } from '../contract/error.js';
 import type { Shape } from '../contract/item.js';
-import type { CheckedComponent, CheckedConfig, CheckedPipeline } from './config.js';
-import { ConfigSchema } from './configSchema.js';
+import type { CheckedComponent, CheckedConfig, CheckedPipeline, CheckedRetention } from './config.js';
+import { ConfigSchema, type RetentionOptions } from './configSchema.js';
 import { conform } from './conform.js';
+import { checkDialects } from './dialectRules.js';
 import { type ConfigFault, Faults } from './fault.js';
 import { jsonSchema } from './jsonSchema.js';
 import { load } from './load.js';
 import { type Located, locate, type Path, placeOf } from './located.js';
 import { checkReferences, type Known } from './references.js';
 import { component, componentsOf, type Role } from './registry.js';
-import { checkCiphers, checkPipeline, checkTogether, type Step, type Steps } from './rules.js';
+import { checkCiphers, checkPipeline, checkRetention, checkTogether, type Step, type Steps } from './rules.js';
 import { misfits } from './shapes.js';
 import { didYouMean } from './suggest.js';
 
@@ -50,6 +51,7 @@ class Check {
     conform(jsonSchema(ConfigSchema), this.#root, [], this.#faults);
     checkReferences(jsonSchema(ConfigSchema), this.#root, [], this.#known, this.#faults);
     checkCiphers(this.#root, this.#faults);
+    checkRetention(this.#root, this.#faults);
     const connections = this.#entries('connections').map(
       ([name, located]) => [name, this.#component('connection', located, ['connections', name])] as const,
     );
@@ -59,6 +61,7 @@ class Check {
       pipelines,
       this.#faults,
     );
+    checkDialects(this.#root, pipelines, this.#faults);
     return { connections, pipelines };
   }
 
@@ -160,8 +163,17 @@ function assemble(file: string, root: Located, { connections, pipelines }: Found
     connections: Object.fromEntries(connections.flatMap(([name, step]) => (step ? [[name, checked(step)]] : []))),
     archivePath: resolve(folder, value.archive.sqlite.path),
     outbox: resolve(folder, value.outbox),
+    ...(value.retention && { retention: checkedRetention(value.retention, folder) }),
     pipelines: pipelines.flatMap((steps) => checkedPipeline(steps) ?? []),
   };
+}
+
+function checkedRetention(
+  { at, afterServiceDays, directories }: Static<typeof RetentionOptions>,
+  folder: string,
+): CheckedRetention {
+  const paths = directories.map((directory) => resolve(folder, directory));
+  return { afterServiceDays, directories: paths, ...(at !== undefined && { at }) };
 }
 
 function checkedPipeline({ name, schedule, source, operators, sink }: Steps): CheckedPipeline | undefined {

@@ -21,6 +21,14 @@ export interface CheckedPipeline {
   readonly sink: CheckedComponent<SinkSpec>;
 }
 
+/** When what is kept of a card goes (notice article 18); without `at` only when `iovpipe purge` is called. */
+export interface CheckedRetention {
+  readonly afterServiceDays: number;
+  readonly at?: string;
+  /** Absolute paths. */
+  readonly directories: readonly string[];
+}
+
 /** A pipeline file in which `check` found no fault, ready to be compiled. Frozen. */
 export interface CheckedConfig {
   /** Absolute path; relative paths in the file start from its folder. */
@@ -31,5 +39,6 @@ export interface CheckedConfig {
   /** Absolute paths. */
   readonly archivePath: string;
   readonly outbox: string;
+  readonly retention?: CheckedRetention;
   readonly pipelines: readonly CheckedPipeline[];
 }

@@ -51,6 +51,34 @@ const PipelineOptions = Type.Object(
   { additionalProperties: false },
 );
 
+export const RetentionOptions = Type.Object(
+  {
+    afterServiceDays: Type.Integer({
+      default: 731,
+      minimum: 730,
+      maximum: 36_500,
+      description:
+        'Days that everything about a card is kept after its service ended; two years with a leap day in them by default.',
+    }),
+    at: Type.Optional(
+      Type.String({
+        description:
+          'When it is purged, as cron writes it, in Asia/Shanghai; without it only when `iovpipe purge` is called.',
+        examples: ['30 3 * * *'],
+      }),
+    ),
+    directories: Type.Array(Type.String({ minLength: 1 }), {
+      default: [],
+      maxItems: 100,
+      expected: 'a list of folders',
+      description:
+        'Folders with a folder a card in them, named by its ICCID, which goes with the card; relative to this file.',
+      examples: [['var/pictures']],
+    }),
+  },
+  { additionalProperties: false },
+);
+
 /** A pipeline file, but for the options of components. */
 export const ConfigSchema = Type.Object(
   {
@@ -125,6 +153,7 @@ export const ConfigSchema = Type.Object(
       minLength: 1,
       description: 'Folder of packed files until they are delivered, relative to this file.',
     }),
+    retention: Type.Optional(RetentionOptions),
     pipelines: Type.Record(NAME, PipelineOptions, {
       ...named,
       minProperties: 1,

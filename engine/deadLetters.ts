@@ -1,5 +1,5 @@
 import type { Source } from '../contract/component.js';
-import { IovError } from '../contract/error.js';
+import { IovError, reasonOf } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 import { Receipt } from '../contract/receipt.js';
 import type { DeadLetter, NewDeadLetter, Store } from '../contract/store.js';
@@ -10,14 +10,6 @@ export function letterOf(pipeline: string, item: Omit<Item, 'value' | 'receipt' 
   const { origin, tags, raw } = item;
   const letter: NewDeadLetter = { pipeline, origin, code: error.code, reason: reasonOf(error), tags };
   return raw ? { ...letter, raw } : letter;
-}
-
-/** What a person needs to mend it: the message, and each fault with its Chinese label. */
-function reasonOf({ message, faults }: IovError): string {
-  const told = faults.map(
-    ({ field, label, rule, value }) => `${field}（${label}）: ${rule}${value === undefined ? '' : `, got ${value}`}`,
-  );
-  return [message, ...told].join('; ');
 }
 
 /** What became of a letter that was sent again and failed again. */

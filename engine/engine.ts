@@ -1,5 +1,5 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import type { Source } from '../contract/component.js';
 import type { Connection } from '../contract/connection.js';
 import type { Clock, Context, Log, Observer, Run } from '../contract/context.js';
@@ -9,6 +9,9 @@ import type { Packer } from '../workers/packer.js';
 import { ChainRun, type Surroundings } from './chain.js';
 import type { CheckedConfig, CheckedPipeline } from './config.js';
 import { deliveredShare, watchDeadline } from './deadline.js';
+import { watchDueFiles } from './dueFiles.js';
+import { removePartialFiles } from './outbox.js';
+import { keepRetention } from './retention.js';
 import { turns } from './schedule.js';
 
 export interface EngineOptions {
@@ -103,8 +106,17 @@ export class Engine {
       ...lasting.map((pipeline) => this.#keepRunning(pipeline, runs.get(pipeline), stop)),
       ...scheduled.map((pipeline) => this.#keepSchedule(pipeline, stop)),
     ];
+    const done = new AbortController();
+    const { clock, log } = this.#options;
+    const until = AbortSignal.any([stop, done.signal]);
+    const watching = [
+      watchDueFiles(this.store, clock, log, until),
+      keepRetention(this.#config, { store: this.store, clock, log }, until),
+    ];
     // one pipeline that ends badly does not take the others with it
     const ends = await Promise.allSettled(work);
+    done.abort();
+    await Promise.all(watching);
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed) throw failed.reason;
   }
@@ -270,22 +282,5 @@ export class Engine {
       this.#opened.add(name);
       await this.connection(name).open?.();
     }
-  }
-}
-
-/** What a worker was writing when its process died is packed anew; what one that lives is writing is not touched. */
-async function removePartialFiles(outbox: string): Promise<void> {
-  for (const name of await readdir(outbox)) {
-    if (!name.endsWith('.part')) continue;
-    const pid = Number.parseInt(name, 10);
-    if (pid === process.pid || !isAlive(pid)) await rm(join(outbox, name), { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0); // asks, and sends nothing
-  } catch (thrown) {
-    return thrown instanceof Error && 'code' in thrown && thrown.code === 'EPERM';
   }
 }

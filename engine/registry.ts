@@ -2,15 +2,20 @@ import { spec as httpsConnection } from '../connections/https.js';
 import { spec as sftpConnection } from '../connections/sftp.js';
 import type { ComponentSpec, ConnectionSpec, OperatorSpec, SinkSpec, SourceSpec } from '../contract/component.js';
 import { spec as authenticate } from '../operators/authenticate.js';
+import { spec as collect } from '../operators/collect.js';
 import { spec as decrypt } from '../operators/decrypt.js';
 import { spec as encrypt } from '../operators/encrypt.js';
 import { spec as encryptField } from '../operators/encryptField.js';
+import { spec as expect } from '../operators/expect.js';
+import { spec as findCard } from '../operators/findCard.js';
 import { spec as join } from '../operators/join.js';
 import { spec as limitCards } from '../operators/limitCards.js';
 import { spec as map } from '../operators/map.js';
 import { spec as order } from '../operators/order.js';
+import { spec as sample } from '../operators/sample.js';
 import { spec as sign } from '../operators/sign.js';
 import { spec as split } from '../operators/split.js';
+import { spec as tie } from '../operators/tie.js';
 import { spec as validate } from '../operators/validate.js';
 import { spec as verify } from '../operators/verify.js';
 import { spec as zip } from '../operators/zip.js';
@@ -18,11 +23,16 @@ import { spec as archiveSink } from '../sinks/archive.js';
 import { spec as directorySink } from '../sinks/directory.js';
 import { spec as discardSink } from '../sinks/discard.js';
 import { spec as httpsSink } from '../sinks/https.js';
+import { spec as receivedSink } from '../sinks/received.js';
+import { spec as requestsSink } from '../sinks/requests.js';
 import { spec as sftpSink } from '../sinks/sftp.js';
 import { spec as archiveSource } from '../sources/archive.js';
+import { spec as directoryWatch } from '../sources/directoryWatch.js';
+import { spec as dueFilesSource } from '../sources/dueFiles.js';
 import { spec as fileSource } from '../sources/file.js';
 import { spec as httpsSource } from '../sources/https.js';
 import { spec as sftpServerSource } from '../sources/sftpServer.js';
+import { spec as sftpWatch } from '../sources/sftpWatch.js';
 
 interface SpecOf {
   source: SourceSpec;
@@ -37,21 +47,31 @@ export const components: readonly ComponentSpec[] = [
   fileSource,
   httpsSource,
   archiveSource,
+  dueFilesSource,
   sftpServerSource,
+  directoryWatch,
+  sftpWatch,
   authenticate,
   decrypt,
   validate,
   map,
   limitCards,
+  sample,
   join,
+  findCard,
+  expect,
   order,
   split,
+  collect,
   zip,
   encrypt,
   verify,
+  tie,
   encryptField,
   sign,
   archiveSink,
+  requestsSink,
+  receivedSink,
   httpsSink,
   sftpSink,
   directorySink,

@@ -58,13 +58,22 @@ function checkScheduled({ schedule, located }: Steps, source: Step<'source'>, pa
   faults.add(schedule.key ?? schedule.mark, [...path, 'schedule'], `expected ${expected}, got one; ${why}`);
 }
 
-function checkTimes(pattern: string, at: Located, { schedule }: Steps, path: Path, faults: Faults): void {
+/** When the archive is purged. */
+export function checkRetention(root: Located, faults: Faults): void {
+  const at = root.children.get('retention')?.children.get('at');
+  if (at && typeof at.value === 'string' && !at.broken) checkPattern(at.value, at, ['retention', 'at'], faults);
+}
+
+function checkPattern(pattern: string, at: Located, path: Path, faults: Faults): boolean {
   const problem = cronProblem(pattern);
-  if (problem) {
-    const expected = 'expected a cron pattern (minute, hour, day of month, month, day of week)';
-    faults.add(at.mark, [...path, 'schedule', 'at'], `${expected}, got ${JSON.stringify(pattern)}: ${problem}`);
-    return;
-  }
+  if (!problem) return true;
+  const expected = 'expected a cron pattern (minute, hour, day of month, month, day of week)';
+  faults.add(at.mark, path, `${expected}, got ${JSON.stringify(pattern)}: ${problem}`);
+  return false;
+}
+
+function checkTimes(pattern: string, at: Located, { schedule }: Steps, path: Path, faults: Faults): void {
+  if (!checkPattern(pattern, at, [...path, 'schedule', 'at'], faults)) return;
   const finishBy = schedule?.children.get('finishBy');
   if (!finishBy || typeof finishBy.value !== 'string' || !/^\d\d:\d\d$/.test(finishBy.value)) return;
   const startMinutes = Math.floor(((nextTime(pattern, 0) + SHANGHAI_MS) % DAY_MS) / 60_000);

@@ -11,11 +11,23 @@ export const spec = defineOperator({
   name: 'authenticate',
   summary: 'Lets a message pass when a known platform signed it and may speak for its Code.',
   description:
-    'Compares `Auth` with the peers file (tables 2 and 6): an unknown PlatformID, a wrong SignNature or a Code that is not among the platform’s `codes` is answered 401, a missing or ill-formed `Auth` 400. The message itself stays as it is; from here on the item knows its platform, code, RequestID and OperType.',
+    'Compares `Auth` with the peers file (tables 2 and 6): an unknown PlatformID, a wrong SignNature or a Code that is not among the platform’s `codes` is answered 401, a missing or ill-formed `Auth` 400, and with `operatorId` a command for another operator 400 too. The message itself stays as it is; from here on the item knows its platform, code, RequestID, OperType and, of a command, its ICCID.',
   sections: ['5.1.2.1', '5.2.2.1', '6.1.1.1', '6.1.2.1'],
   takes: ['message'],
   gives: 'message',
-  options: Type.Object({}, { additionalProperties: false }),
+  options: Type.Object(
+    {
+      operatorId: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 64,
+          description: 'Our code in table A.1: a command (table 5) must name it, or 9999, which is every operator.',
+          examples: ['0002'],
+        }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
   examples: [
     {
       title: 'Before anything else',
@@ -33,8 +45,9 @@ export const spec = defineOperator({
         },
       ],
     },
+    { title: 'Commands for China Mobile', yaml: 'operatorId: "0002"' },
   ],
-  create: (_options, { peers }) => new Authenticate(peers),
+  create: ({ operatorId }, { peers }) => new Authenticate(peers, operatorId),
 });
 
 class Authenticate implements Kernel {
@@ -45,7 +58,10 @@ class Authenticate implements Kernel {
     password: randomBytes(32).toString('hex'),
   };
 
-  constructor(peers: Peers) {
+  readonly #operatorId: string | undefined;
+
+  constructor(peers: Peers, operatorId: string | undefined) {
+    this.#operatorId = operatorId;
     this.#peers = new Map(Object.values(peers).map((peer) => [peer.platformId, peer]));
   }
 
@@ -61,6 +77,7 @@ class Authenticate implements Kernel {
     if (typeof code === 'string' && !peer.codes.includes(code)) {
       throw new IovError('UNAUTHORIZED', 'Code: not among the codes that this platform may speak for');
     }
+    if (this.#operatorId !== undefined) refuseForeign(message.OperatorID, this.#operatorId);
     return [{ ...item, tags: { ...item.tags, ...tagsOf(message), platformId } }];
   }
 }
@@ -80,12 +97,33 @@ function credentialsOf(message: JsonObject): { platformId: string; signature: st
   throw new IovError('RECORD_INVALID', 'message without a complete Auth', { faults });
 }
 
+/** Table 5: 9999 is every operator. */
+const EVERY_OPERATOR = '9999';
+
+function refuseForeign(operatorId: unknown, ours: string): void {
+  if (operatorId === ours || operatorId === EVERY_OPERATOR) return;
+  const fault: Fault = {
+    field: 'OperatorID',
+    label: '运营商标识',
+    rule: `${ours}, or ${EVERY_OPERATOR} for every operator`,
+  };
+  if (typeof operatorId === 'string') fault.value = operatorId.slice(0, 64);
+  throw new IovError('RECORD_INVALID', 'the command is for another operator', { faults: [fault] });
+}
+
 /** What later steps need to know of a message: tables 1, 5, 7 and 10 outside their encrypted field. */
 function tagsOf(message: JsonObject): Tags {
   const tags: Tags = {};
   if (typeof message.RequestID === 'string') tags.requestId = message.RequestID;
   if (typeof message.Code === 'string') tags.code = message.Code;
   if (typeof message.OperType === 'string') tags.operType = message.OperType;
+  // the card of a registration or a vehicle stands inside, encrypted
+  if (message.EncryptUserInfo !== undefined || message.EncryptCarInfo !== undefined) return tags;
+  const { OperatorID: operatorId, ICCID: iccid } = message;
+  // never in the place of a Code, which has been compared with those of the platform
+  if (tags.code === undefined && typeof operatorId === 'string' && operatorId !== EVERY_OPERATOR)
+    tags.code = operatorId;
+  if (typeof iccid === 'string') tags.iccid = iccid;
   return tags;
 }
 

@@ -7,13 +7,14 @@ import type { Peer } from '../contract/peer.js';
 import type { JsonObject, Tags } from '../contract/tags.js';
 import { type Cipher, createCipher } from '../crypto/cipher.js';
 import { sm3Hex } from '../crypto/digest.js';
+import { type Dialect, dialectsOf } from '../notice/dialect.js';
 import { parseStrictJson } from '../notice/strictJson.js';
 
 export const spec = defineOperator({
   name: 'decrypt',
   summary: 'Takes the record out of a message’s encrypted field, with the key of the platform that sent it.',
   description:
-    'What goes on is the record alone (table 8 out of `EncryptUserInfo`, table 11 out of `EncryptCarInfo`), with its ICCID and a digest of the content, by which a retry is told from a RequestID used twice. A field that holds an object instead of ciphertext is taken as the record. Needs `authenticate` before it.',
+    'What goes on is the record alone (table 8 out of `EncryptUserInfo`, table 11 out of `EncryptCarInfo`), with its ICCID and a digest of the content, by which a retry is told from a RequestID used twice. A field that holds an object instead of ciphertext is taken as the record. A platform with a dialect has its own field names, and may list several cards: each goes on as a record of its own, a request of its own under the RequestID of the message, and the message is answered when all have arrived, with the first failure if there is one. Needs `authenticate` before it.',
   sections: ['6.1.1.1', '6.1.2.1'],
   takes: ['message'],
   gives: 'record',
@@ -50,21 +51,25 @@ class Decrypt implements Kernel {
   readonly #table: number;
   readonly #peers: ReadonlyMap<string, Peer>;
   readonly #ciphers = new Map<string, Cipher>();
+  /** By PlatformID; undefined where nobody has one. */
+  readonly #dialects: ReadonlyMap<string, Dialect> | undefined;
 
   constructor({ field, table }: { field: string; table: number }, { peers }: Context) {
     this.#field = field;
     this.#table = table;
     this.#peers = new Map(Object.values(peers).map((peer) => [peer.platformId, peer]));
+    this.#dialects = dialectsOf(peers);
   }
 
-  transform(item: Item): [Item] {
-    const record = this.#record((item.value as JsonObject)[this.#field], item.tags.platformId);
-    const tags: Tags = { ...item.tags, digest: digestOf(item.tags, record) };
-    if (typeof record.ICCID === 'string') tags.iccid = record.ICCID;
-    return [{ ...item, value: record, tags }];
+  transform(item: Item): Item[] {
+    const { platformId = '' } = item.tags;
+    const record = this.#record((item.value as JsonObject)[this.#field], platformId);
+    const dialect = this.#dialects?.get(platformId);
+    if (!dialect) return [withRecord(item, record)];
+    return withRecords(item, dialect.recordsFromPeer(record));
   }
 
-  #record(content: unknown, platformId: string | undefined): JsonObject {
+  #record(content: unknown, platformId: string): JsonObject {
     // interpretation.md: table 7 says string, table 10 object; either may come for either
     if (typeof content === 'object' && content !== null && !Array.isArray(content)) return content as JsonObject;
     if (typeof content !== 'string') {
@@ -82,7 +87,7 @@ class Decrypt implements Kernel {
     }
   }
 
-  #cipherOf(platformId = ''): Cipher {
+  #cipherOf(platformId: string): Cipher {
     const known = this.#ciphers.get(platformId);
     if (known) return known;
     const agreed = this.#peers.get(platformId)?.cipher;
@@ -95,6 +100,28 @@ class Decrypt implements Kernel {
     this.#ciphers.set(platformId, cipher);
     return cipher;
   }
+}
+
+function withRecord(item: Item, record: JsonObject): Item {
+  const tags: Tags = { ...item.tags, digest: digestOf(item.tags, record) };
+  if (typeof record.ICCID === 'string') tags.iccid = record.ICCID;
+  return { ...item, value: record, tags };
+}
+
+/** The cards of one message: it has arrived when all have. What it brought along is stored with the last. */
+function withRecords(item: Item, records: readonly JsonObject[]): Item[] {
+  const { part: _, ...tags } = item.tags; // of a dead letter, which was about one of them
+  const [first] = records;
+  if (first && records.length === 1) return [withRecord({ ...item, tags }, first)];
+  const share = item.receipt.share();
+  const items = records.map((record, index) => {
+    const origin = `${item.origin}, card ${index + 1}`;
+    const effects = index === records.length - 1 ? item.effects : [];
+    const whose = index === 0 ? tags : { ...tags, part: index + 1 };
+    return withRecord({ ...item, origin, tags: whose, receipt: share.part(), effects }, record);
+  });
+  share.close();
+  return items;
 }
 
 /** The same for the same content, however it was encrypted and in whatever order its fields stand. */

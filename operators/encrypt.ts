@@ -7,7 +7,7 @@ export const spec = defineOperator({
   summary: 'Encrypts each packed file with the cipher agreed on with a peer, in the worker thread that zips it.',
   description:
     'The file becomes a `.bin`. Its IV is drawn once and kept in the ledger; with `iv: prefix` it stands in the first 16 bytes.',
-  sections: ['6.2.1.1', '6.2.3.1'],
+  sections: ['6.1.3.1', '6.2.1.1', '6.2.3.1'],
   takes: ['file'],
   gives: 'file',
   worker: true,

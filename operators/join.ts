@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Type } from 'typebox';
 import { defineOperator, type Kernel } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
-import { IovError } from '../contract/error.js';
+import { IovError, reasonOf } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 import type { CardContent, CardSide, CardState, Effect } from '../contract/store.js';
 import type { JsonObject, Tags } from '../contract/tags.js';
@@ -214,7 +214,7 @@ class Join implements Kernel {
     log.warn({ origin, code: error.code, requestId: tags.requestId }, error.message);
     const hasCaller = tags.platformId !== undefined;
     if (error.keep || !(hasCaller || error.retryable)) {
-      const letter = { pipeline, origin, code: error.code, reason: error.message, tags, ...(raw && { raw }) };
+      const letter = { pipeline, origin, code: error.code, reason: reasonOf(error), tags, ...(raw && { raw }) };
       await store
         .commit([(transaction) => transaction.addDeadLetter(letter)])
         .catch((thrown: unknown) =>

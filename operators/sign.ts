@@ -8,7 +8,7 @@ export const spec = defineOperator({
   name: 'sign',
   summary: 'Adds Auth to a message: who we are for a peer, and the proof of it.',
   description:
-    'PlatformID and password are those the peer gave us, in the peers file; SignNature is their SM3 (tables 2 and 6).',
+    'PlatformID and password are those the peer gave us, in the peers file; SignNature is their SM3 (tables 2 and 6), in the letters that the peer’s dialect wants.',
   sections: ['5.1.2.1', '5.2.2.1'],
   takes: ['message'],
   gives: 'message',
@@ -35,7 +35,9 @@ export const spec = defineOperator({
   create({ peer }, { peers, place }) {
     const self = peers[peer];
     if (!self) throw new IovError('CONFIG_INVALID', `${place}.peer: expected a peer of the peers file, got ${peer}`);
-    const auth = { PlatformID: self.platformId, SignNature: signNature(self.platformId, self.password) };
+    const signature = signNature(self.platformId, self.password);
+    const isUpper = self.dialect?.signature === 'upper';
+    const auth = { PlatformID: self.platformId, SignNature: isUpper ? signature.toUpperCase() : signature };
     return {
       transform(item) {
         const message = item.value as JsonObject;

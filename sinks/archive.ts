@@ -12,7 +12,7 @@ export const spec = defineSink({
   summary: 'Appends ordered records to the archive, each durable before its sender is answered.',
   description:
     'The record, what its operators want stored with it (state by card, the count of a person’s cards) and the RequestID are one transaction; many of them share one flush to the disk. A RequestID that comes again with the same content stores nothing and succeeds; with another content it is refused. Where the content is encrypted and never opened, a retry whose text differs is noted in the log.',
-  sections: ['6.2.1.2', '6.2.2.2'],
+  sections: ['6.2.1.2', '6.2.2.2', '细则 23'],
   takes: ['bytes'],
   options: Type.Object(
     {
@@ -27,6 +27,11 @@ export const spec = defineSink({
           examples: ['0002'],
         }),
       ),
+      reported: Type.Boolean({
+        default: false,
+        description:
+          'The records count as reported already (vehicles known through the certificate system): they are kept and traced, marked, and stand in no export.',
+      }),
       concurrency: Type.Integer({
         default: 1024,
         minimum: 1,
@@ -39,6 +44,10 @@ export const spec = defineSink({
   examples: [
     { title: 'Accounts of one operator', yaml: 'kind: KH\ncode: "0002"' },
     { title: 'Vehicles, under the code of their maker', yaml: 'kind: CL' },
+    {
+      title: 'Vehicles that the certificate system has reported, from a file of table-11 records',
+      yaml: 'kind: CL\ncode: LSV1\nreported: true',
+    },
   ],
   create: (options, context) => new ArchiveSink(options, context),
 });
@@ -46,6 +55,7 @@ export const spec = defineSink({
 interface Options {
   kind: 'KH' | 'CL';
   code?: string;
+  reported: boolean;
   concurrency: number;
 }
 
@@ -62,7 +72,7 @@ class ArchiveSink implements Sink {
 
   async write(item: Item): Promise<void> {
     const { tags } = item;
-    const { kind, code = tags.code } = this.#options;
+    const { kind, code = tags.code, reported } = this.#options;
     if (code === undefined) {
       const rule = `${this.#context.place}.code: expected a code here, since the record came with none`;
       throw new IovError('CONFIG_INVALID', rule);
@@ -77,7 +87,7 @@ class ArchiveSink implements Sink {
       ...(platformId !== undefined && { platformId }),
     };
     const append: Effect = (transaction) => {
-      for (const bytes of records) transaction.append({ kind, code, ...from, bytes });
+      for (const bytes of records) transaction.append({ kind, code, ...from, bytes, reported });
     };
     const request = { kind, tags, textDigest: textDigestOf(item, records) };
     const changed = () => this.#noteChange(item);

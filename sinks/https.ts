@@ -7,6 +7,9 @@ import { defineSink, type Sink } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Item, Lines } from '../contract/item.js';
+import type { Effect, Transaction } from '../contract/store.js';
+import { Dialect } from '../notice/dialect.js';
+import { parseStrictJson } from '../notice/strictJson.js';
 
 const Options = Type.Object(
   {
@@ -25,6 +28,12 @@ const Options = Type.Object(
     ),
     cert: Type.Optional(Type.String({ minLength: 1, description: 'Our certificate for mutual TLS, PEM.' })),
     key: Type.Optional(Type.String({ minLength: 1, secret: true, description: 'Its private key, PEM.' })),
+    peer: Type.Optional(
+      Type.String({
+        peer: true,
+        description: 'Whom the messages are for: its dialect, where it has one, holds for fields and answers.',
+      }),
+    ),
     timeoutMs: Type.Integer({
       default: 65_000,
       minimum: 10,
@@ -81,7 +90,7 @@ export const spec = defineSink({
   name: 'https',
   summary: 'Sends each message to a peer’s channel until the peer has answered for it.',
   description:
-    '`OprRst: 1` means arrived. `OprRst: 2` is final: the item goes to the dead letters with its FailureCause. No answer, FailureCause 604 and HTTP 5xx are tried again, later and later, under the same RequestID, which the peer recognises. Takes one message at a time, put in order by `order` and signed by `sign`.',
+    '`OprRst: 1` means arrived. `OprRst: 2` is final: the item goes to the dead letters with its FailureCause. No answer, FailureCause 604 and HTTP 5xx are tried again, later and later, under the same RequestID, which the peer recognises. What operators want stored with a message (that its pictures are due) is stored before it is first sent. Takes one message at a time, put in order by `order` and signed by `sign`.',
   sections: ['4.3.2.1', '6.1.1', '6.1.2', '7.3'],
   takes: ['bytes'],
   options: Options,
@@ -94,20 +103,24 @@ export const spec = defineSink({
       title: 'Commands, never above the rate',
       yaml: 'url: https://maker.example/t1/command\nconcurrency: 64\nratePerSecondMax: 500',
     },
+    { title: 'A gateway with a dialect of its own', yaml: 'url: https://gateway.example/account\npeer: gateway' },
   ],
   async create(options, context) {
     const { HttpsClient } = await import('../connections/httpsClient.js');
     const { SendRate } = await import('../connections/sendRate.js');
-    const { concurrency, ratePerSecondMax, ...rest } = options;
+    const { concurrency, ratePerSecondMax, peer, ...rest } = options;
     const client = new HttpsClient({ ...rest, connections: concurrency });
-    return new HttpsSink(
-      options,
-      context,
-      client,
-      ratePerSecondMax === undefined ? undefined : new SendRate(ratePerSecondMax),
-    );
+    const rate = ratePerSecondMax === undefined ? undefined : new SendRate(ratePerSecondMax);
+    const dialect = peer === undefined ? undefined : context.peers[peer]?.dialect;
+    return new HttpsSink(options, context, { client, rate, dialect: dialect && new Dialect(dialect) });
   },
 });
+
+interface Means {
+  client: HttpsClient;
+  rate: SendRate | undefined;
+  dialect: Dialect | undefined;
+}
 
 class HttpsSink implements Sink {
   readonly concurrency: number;
@@ -115,19 +128,22 @@ class HttpsSink implements Sink {
   readonly #context: Context;
   readonly #client: HttpsClient;
   readonly #rate: SendRate | undefined;
+  readonly #dialect: Dialect | undefined;
   readonly #stop = new AbortController();
 
-  constructor(options: Options, context: Context, client: HttpsClient, rate: SendRate | undefined) {
+  constructor(options: Options, context: Context, { client, rate, dialect }: Means) {
     this.#options = options;
     this.#context = context;
     this.#client = client;
     this.#rate = rate;
+    this.#dialect = dialect;
     this.concurrency = options.concurrency;
   }
 
   async write(item: Item): Promise<void> {
     const { signal } = this.#stop;
-    const body = await oneMessage(item.value as Lines);
+    const body = this.#inDialect(await oneMessage(item.value as Lines));
+    if (item.effects.length > 0) await this.#context.store.commit([beforehand(item.effects)]);
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.#attempt(body, item.tags.requestId ?? '', signal);
@@ -151,8 +167,13 @@ class HttpsSink implements Sink {
   async #attempt(body: Uint8Array, requestId: string, signal: AbortSignal): Promise<void> {
     const post = () => this.#client.post(body);
     const reply = await (this.#rate ? this.#rate.run(post, signal) : post());
-    const refusal = judgeReply(reply, requestId, this.#options.url);
+    const refusal = judgeReply(reply, requestId, this.#options.url, this.#dialect);
     if (refusal) throw refusal;
+  }
+
+  #inDialect(message: Uint8Array): Uint8Array {
+    if (!this.#dialect) return message;
+    return Buffer.from(JSON.stringify(this.#dialect.messageToPeer(parseStrictJson(message))));
   }
 
   /** The first failure of a message is told, then each time the number of attempts doubles. */
@@ -164,6 +185,17 @@ class HttpsSink implements Sink {
       'not answered, will be sent again',
     );
   }
+}
+
+/**
+ * The effects but for those that note how far a source has come (a line of a file, a dead letter): these wait until the peer
+ * has answered, for a crash before that must send the message again.
+ */
+function beforehand(effects: readonly Effect[]): Effect {
+  return (transaction) => {
+    const early: Transaction = { ...transaction, afterwards: () => undefined, deadLetterRetried: () => undefined };
+    for (const effect of effects) effect(early);
+  };
 }
 
 async function oneMessage(lines: Lines): Promise<Uint8Array> {

@@ -7,6 +7,7 @@ import { IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 import { Receipt } from '../contract/receipt.js';
 import type { JsonObject } from '../contract/tags.js';
+import { Dialect, dialectFinder } from '../notice/dialect.js';
 
 const Options = Type.Object(
   {
@@ -19,6 +20,13 @@ const Options = Type.Object(
     request: Type.Union([Type.Literal(1), Type.Literal(5), Type.Literal(7), Type.Literal(10)], {
       description: 'The table of the messages: 1 and 5 commands, 7 accounts, 10 vehicles. The answer is table 3 or 9.',
     }),
+    peer: Type.Optional(
+      Type.String({
+        peer: true,
+        description:
+          'The one peer that calls on this path: its dialect holds for every answer, also to what cannot be read. Otherwise the PlatformID of each message tells.',
+      }),
+    ),
     bodyBytesMax: Type.Integer({
       default: 1_048_576,
       minimum: 1,
@@ -57,7 +65,7 @@ export const spec = defineSource({
   name: 'https',
   summary: 'Takes the POSTs of a channel, one JSON message each, and answers when the message is durable.',
   description:
-    'An answer `OprRst: 1` means that the item has arrived at the sink; a failed item gives 2 and its FailureCause. A body that is not one JSON object, or breaks its table, is answered 400 and goes no further. Once stopped, a path answers 604, and what is under way is finished.',
+    'An answer `OprRst: 1` means that the item has arrived at the sink; a failed item gives 2 and its FailureCause. A body that is not one JSON object, or breaks its table, is answered 400 and goes no further. A peer with a dialect is understood, and answered, in it. Once stopped, a path answers 604, and what is under way is finished.',
   sections: ['5.1.2', '5.2.2', '6.1.1', '6.1.2'],
   gives: 'message',
   failuresGoTo: 'peer',
@@ -71,20 +79,25 @@ export const spec = defineSource({
     },
   ],
   async create(options, context) {
-    return new HttpsSource(options, context, await messageReader(options, context));
+    const spoken = options.peer === undefined ? undefined : context.peers[options.peer]?.dialect;
+    const dialect = spoken && new Dialect(spoken);
+    return new HttpsSource(options, context, { parse: await messageReader(options, context), dialect });
   },
 });
 
 type ParseMessage = (body: Uint8Array, exchange: Exchange) => JsonObject;
 
 /** Bodies as messages of their table: strict JSON first, then the fields that the notice demands. */
-async function messageReader({ request }: Options, { site }: Context): Promise<ParseMessage> {
+async function messageReader({ request, peer }: Options, { site, peers }: Context): Promise<ParseMessage> {
   const { parseStrictJson } = await import('../notice/strictJson.js');
   const { compileValidator } = await import('../notice/validator.js');
   const { tableOf } = await import('../notice/tables/index.js');
   const validate = compileValidator(tableOf(request, site.tables), { codes: 'pass', checks: 'off', unknown: 'warn' });
+  const findDialect = peer === undefined ? dialectFinder(peers) : undefined;
   return (body, exchange) => {
-    const message = parseStrictJson(body);
+    const came = parseStrictJson(body);
+    if (findDialect) exchange.dialect = findDialect(came);
+    const message = exchange.dialect ? exchange.dialect.messageFromPeer(came) : came;
     if (typeof message.RequestID === 'string') exchange.requestId = message.RequestID;
     const { faults } = validate(message);
     if (faults.length > 0)
@@ -108,12 +121,16 @@ class HttpsSource implements Source {
   #state: 'idle' | 'reading' | 'stopped' = 'idle';
   #wake: (() => void) | undefined;
 
-  constructor(options: Options, context: Context, parse: ParseMessage) {
+  constructor(
+    options: Options,
+    context: Context,
+    { parse, dialect }: { parse: ParseMessage; dialect?: Dialect | undefined },
+  ) {
     this.#options = options;
     this.#parse = parse;
     const { path, bodyBytesMax, explain } = options;
     const listener = context.connection<HttpsListener>(options.on);
-    this.#release = listener.route(path, { bodyBytesMax, explain, take: (exchange) => this.#take(exchange) });
+    this.#release = listener.route(path, { bodyBytesMax, explain, dialect, take: (exchange) => this.#take(exchange) });
   }
 
   async *read(signal: AbortSignal): AsyncGenerator<Item> {
@@ -189,8 +206,10 @@ class HttpsSource implements Source {
       this.#admit();
     });
     try {
-      const raw = await exchange.body();
-      const value = this.#parse(raw, exchange);
+      const body = await exchange.body();
+      const value = this.#parse(body, exchange);
+      // a dead letter is sent again past this source, so it is kept in the words of the notice
+      const raw = exchange.dialect ? Buffer.from(JSON.stringify(value)) : body;
       if (this.#state === 'stopped') throw stopped();
       this.#ready.push({
         value,

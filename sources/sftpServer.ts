@@ -1,15 +1,16 @@
-import { createReadStream, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { Type } from 'typebox';
 import type { Drop } from '../connections/dropFolder.js';
 import { defineSource } from '../contract/component.js';
-import type { IovError } from '../contract/error.js';
-import type { PackedFile } from '../contract/file.js';
-import type { Item } from '../contract/item.js';
-import { Receipt } from '../contract/receipt.js';
+import { IovError } from '../contract/error.js';
+import type { SeenFile } from '../stores/files/receivedFiles.js';
 
 const count = (description: string, value: number, maximum: number) =>
   Type.Integer({ description, default: value, minimum: 1, maximum });
+
+/** How often `.tmp` files are looked at. */
+const STALE_LOOK_MS = 60_000;
 
 const options = Type.Object(
   {
@@ -62,6 +63,7 @@ const options = Type.Object(
     fileBytesMax: count('Greatest file.', 1_000_000_000, 1_000_000_000_000),
     openHandlesMax: count('Files and listings that a connection may hold open.', 64, 1_024),
     waitingMax: count('Files that may wait to be handled; beyond, a rename is put off.', 10_000, 1_000_000),
+    staleTmpMs: count('Time after which a `.tmp` that does not change is reported.', 21_600_000, 31_536_000_000),
     authAttempts: count('Failed logins of one connection before it is closed.', 6, 100),
     loginTimeoutMs: count('Time to log in.', 30_000, 600_000),
     idleTimeoutMs: count('A connection that asks for nothing is closed after this time.', 300_000, 86_400_000),
@@ -95,13 +97,14 @@ logins:
     },
   ],
   async create(options, context) {
-    const [{ DropBox }, { DropFolder }, { Sm3 }] = await Promise.all([
+    const [{ DropBox }, { DropFolder }, { ReceivedFiles }, { StaleFiles }] = await Promise.all([
       import('../connections/dropBox.js'),
       import('../connections/dropFolder.js'),
-      import('../crypto/digest.js'),
+      import('../stores/files/receivedFiles.js'),
+      import('../stores/files/staleFiles.js'),
     ]);
-    const { pipeline, store, log } = context;
-    const waiting: Drop[] = [];
+    const { log } = context;
+    const waiting: SeenFile[] = [];
     let wake: () => void = () => undefined;
     let closed = false;
     const logins = options.logins.map(({ directory, ...login }) => {
@@ -125,42 +128,20 @@ logins:
       log,
       hasRoom: () => waiting.length < options.waitingMax,
       onDrop: (drop) => {
-        waiting.push(drop);
+        waiting.push(seen(drop));
         wake();
       },
     });
-
-    const key = (drop: Drop) => `${drop.username}/${drop.name}`;
-    const fingerprint = (drop: Drop) => `${drop.bytes}:${drop.mtimeMs}`;
-    const isHandled = (drop: Drop) => store.position(pipeline, key(drop))?.fingerprint === fingerprint(drop);
-    const settle = (drop: Drop, error: IovError | undefined) => {
-      if (error?.code === 'STOPPED') return; // comes again at the next start
-      try {
-        // A failed file is never removed: its dead letter names it, and `dead retry` needs its bytes.
-        if (!error && options.handled === 'remove') return rmSync(drop.path, { force: true });
-        const position = { offset: drop.bytes, line: 0, fingerprint: fingerprint(drop) };
-        store.transact((transaction) => transaction.setPosition(pipeline, key(drop), position));
-      } catch (cause) {
-        const reason = (cause as Error).message;
-        log.error({ file: key(drop), reason }, 'a handled file cannot be noted; it comes again at the next start');
-      }
+    const received = new ReceivedFiles(context, async ({ path }) => {
+      if (options.handled === 'remove') await rm(path, { force: true });
+      return options.handled === 'keep';
+    });
+    const stale = new StaleFiles(context, options.staleTmpMs, options.waitingMax);
+    const lookForStale = async () => {
+      for (const { folder } of logins) for await (const drop of folder.partial()) stale.see(seen(drop));
+      stale.endLook();
     };
-    const digestOf = async (path: string) => {
-      const digest = new Sm3();
-      for await (const chunk of createReadStream(path)) digest.update(chunk as Buffer);
-      return digest.hex();
-    };
-    const itemOf = async (drop: Drop): Promise<Item<PackedFile>> => {
-      const value = { name: drop.name, path: drop.path, bytes: drop.bytes, sm3: await digestOf(drop.path) };
-      return {
-        value,
-        tags: {},
-        origin: `sftp ${key(drop)}`,
-        receipt: new Receipt((error) => settle(drop, error)),
-        effects: [],
-        raw: Buffer.from(JSON.stringify(value)), // where it lies: `dead retry` takes it up from there
-      };
-    };
+    let looking: NodeJS.Timeout | undefined;
 
     return {
       get port() {
@@ -172,9 +153,17 @@ logins:
       async open() {
         for (const { folder } of logins) {
           await folder.make();
-          for await (const drop of folder.drops()) if (!isHandled(drop)) waiting.push(drop);
+          for await (const drop of folder.drops()) {
+            const file = seen(drop);
+            if (!received.isHandled(file)) waiting.push(file);
+          }
         }
         await box.listen();
+        looking = setInterval(
+          () =>
+            void lookForStale().catch((error: Error) => log.warn({ reason: error.message }, 'no look at .tmp files')),
+          Math.min(options.staleTmpMs, STALE_LOOK_MS),
+        ).unref();
         log.info({ host, port: box.port, waiting: waiting.length }, 'the drop box listens');
       },
       async *read(signal) {
@@ -185,11 +174,12 @@ logins:
         signal.addEventListener('abort', stop, { once: true });
         try {
           while (!signal.aborted && !closed) {
-            const drop = waiting.shift();
-            if (drop) {
-              const item = await itemOf(drop).catch((cause: Error) => {
+            const file = waiting.shift();
+            if (file) {
+              const item = await received.item(file, file.path, `sftp ${file.key}`).catch((thrown: unknown) => {
+                const { message: reason } = IovError.from(thrown);
                 log.error(
-                  { file: key(drop), reason: cause.message },
+                  { file: file.key, reason },
                   'a dropped file cannot be read; it is looked for again at the next start',
                 );
               });
@@ -207,8 +197,12 @@ logins:
       async close() {
         closed = true;
         wake();
+        clearInterval(looking);
         await box.close();
+        await received.close();
       },
     };
   },
 });
+
+const seen = ({ username, ...file }: Drop): SeenFile => ({ ...file, key: `${username}/${file.name}` });

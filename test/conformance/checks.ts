@@ -13,6 +13,8 @@ import { within } from '../support/within.js';
 export type Problems = string[];
 
 const DEADLINE_MS = 20_000;
+/** Nothing has moved for so long. */
+const QUIET_MS = 200;
 const BROKEN = new IovError('STORE_FAILED', 'the sink broke');
 
 /** A component can be part of a chain: somebody gives what it takes, and somebody takes what it gives. */
@@ -310,10 +312,14 @@ export async function readBeforeSlowSink(source: Source, ready: () => Promise<vo
   return seen.given;
 }
 
-/** Waits until a count has begun to rise, and stands still for many turns of the loop. */
+/** Waits until a count has begun to rise, and stands still for many turns of the loop and longer than a server takes. */
 async function quietAt(count: () => number): Promise<void> {
-  for (let quiet = 0, before = 0, turn = 0; quiet < 5_000 && turn < 500_000; turn += 1) {
-    quiet = count() > 0 && count() === before ? quiet + 1 : 0;
+  const beganMs = performance.now();
+  for (let quiet = 0, before = 0, sinceMs = beganMs; quiet < 5_000 || performance.now() - sinceMs < QUIET_MS; ) {
+    const isQuiet = count() > 0 && count() === before;
+    quiet = isQuiet ? quiet + 1 : 0;
+    if (!isQuiet) sinceMs = performance.now();
+    if (sinceMs - beganMs > DEADLINE_MS) return;
     before = count();
     await new Promise((resolve) => setImmediate(resolve));
   }

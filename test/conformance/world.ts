@@ -6,14 +6,16 @@ import type { HttpsListener } from '../../connections/httpsListener.js';
 import type { ComponentSpec, SourceSpec } from '../../contract/component.js';
 import type { Connection } from '../../contract/connection.js';
 import type { Context } from '../../contract/context.js';
-import type { Store } from '../../contract/store.js';
+import type { NewDueFile, Store } from '../../contract/store.js';
 import { type Certificates, makeCertificates } from '../../demo/certificates.js';
 import { newSshKeys, type SshKeys } from '../../demo/sshKeys.js';
 import { component } from '../../engine/registry.js';
 import { bareContext } from '../support/bareContext.js';
 import { type Heard, post } from '../support/httpsChannel.js';
 import { accountMessage, maker } from '../support/messages.js';
+import { startOpenSsh } from '../support/openssh.js';
 import { optionsOf } from '../support/options.js';
+import { sftpClient } from '../support/sftpClient.js';
 import { append, DAY_16_MS, HOUR_MS, newRecord, testStore } from '../support/testStore.js';
 
 /** Of the archive that sources read. */
@@ -60,6 +62,8 @@ export async function world(t: Test): Promise<World> {
       directory: folder,
       logins: [{ username: 'oem1', publicKey: keys.publicKey.trim() }],
     },
+    'source directoryWatch': { directory: join(folder, '{login}'), match: ['drop-*.bin'], pollMs: 10 },
+    'source sftpWatch': { on: 'inbox', directory: 'upload', spool: join(folder, 'spool'), pollMs: 10 },
     'sink https': { url: 'https://127.0.0.1:9/t1/account', ca: tls.ca },
     'connection https': { listen: '127.0.0.1:0', cert: tls.cert, key: tls.key },
     'connection sftp': {
@@ -91,10 +95,26 @@ export async function world(t: Test): Promise<World> {
     } else if (name === 'archive') {
       for (const code of CODES) await append(store, ...numbers.map((number) => newRecord(`{"n":${number}}`, { code })));
       clock.set(DAY_16_MS + HOUR_MS);
-    } else if (name === 'sftpServer') {
+    } else if (name === 'sftpWatch') {
+      const server = await startOpenSsh();
+      if (!server) throw new Error('no OpenSSH server here (apt-get install openssh-server)');
+      t.teardown(() => server.stop());
+      for (const number of numbers) writeFileSync(join(server.directory, `drop-${number}.bin`), 'x');
+      const inbox = await sftpClient(server);
+      await inbox.list(server.directory, () => undefined, new AbortController().signal); // a connection is open already
+      connections.inbox = inbox;
+      here['source sftpWatch'] = { ...here['source sftpWatch'], directory: server.directory };
+    } else if (name === 'sftpServer' || name === 'directoryWatch') {
       mkdirSync(join(folder, 'oem1'));
       for (const number of numbers) writeFileSync(join(folder, 'oem1', `drop-${number}.bin`), 'x');
+    } else if (name === 'dueFiles') {
+      await store.commit(numbers.map((number) => (transaction) => transaction.addDueFile(dueFile(`R-${number}`))));
     } else throw new Error(`tell test/conformance/world.ts how the source ${name} gets something to read`);
   };
   return { folder, store, create, listen: () => listener.open(), supply, answers };
+}
+
+function dueFile(requestId: string): NewDueFile {
+  const iccid = '89860012345678901234';
+  return { name: `KH_${requestId}_0002`, content: 'KH', requestId, code: '0002', iccid, withinMs: 6 * HOUR_MS };
 }

@@ -25,6 +25,11 @@ const OPERATOR = `operator:
   platformId: P
   password: $\{secret:p.password}
   cipher: { key: "$\{secret:p.key}" }
+oem:
+  platformId: Q
+  password: $\{secret:p.password}
+  codes: [LSV1]
+  cipher: { key: "$\{secret:p.key}" }
 `;
 
 for (const name of SHIPPED) {

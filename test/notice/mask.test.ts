@@ -7,6 +7,7 @@ t.test('names keep their first character, numbers three and two digits, addresse
   t.equal(maskValue({ personal: 'name' }, '欧阳锋某'), '欧***');
   t.equal(maskValue({ personal: 'number' }, '11010519491231002X'), '110*************2X');
   t.equal(maskValue({ personal: 'number' }, '12345678'), '********');
+  t.equal(maskValue({ personal: 'number' }, '张三丰11010519491231002X'), '*'.repeat(21), 'a name before the number');
   t.equal(maskValue({ personal: 'address' }, '广东省深圳市南山区科技路1号'), '广东省***');
   t.equal(maskValue({ personal: 'address' }, '科技路1号'), '科***');
 });

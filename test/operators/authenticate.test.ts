@@ -29,6 +29,35 @@ t.test('a command has no Code, and is not asked for one (table 5)', async (t) =>
   t.same(tags, { platformId: 'OEM-1', requestId: 'R1' });
 });
 
+t.test('a command names its card and its operator outside, a registration neither', async (t) => {
+  const command = { Code: undefined, OperType: undefined, EncryptUserInfo: undefined, ICCID: '89860012345678901234' };
+  const { tags } = await authenticate(accountMessage('R1', { ...command, OperatorID: '0002' }));
+  t.same(tags, { platformId: 'OEM-1', requestId: 'R1', code: '0002', iccid: command.ICCID });
+  const { tags: own } = await authenticate(accountMessage('R1', { ...command, Code: 'WBA0', OperatorID: '0002' }));
+  t.equal(own.code, 'WBA0', 'no OperatorID takes the place of a Code that has been compared');
+  const outside = { ICCID: command.ICCID, OperatorID: '0002' };
+  const { tags: registration } = await authenticate(accountMessage('R1', outside));
+  t.same(registration, { platformId: 'OEM-1', code: 'WBA0', operType: '1', requestId: 'R1' });
+  const vehicle = { EncryptUserInfo: undefined, OperType: undefined, EncryptCarInfo: 'AAAA', ...outside };
+  t.same((await authenticate(accountMessage('R1', vehicle))).tags, {
+    platformId: 'OEM-1',
+    code: 'WBA0',
+    requestId: 'R1',
+  });
+});
+
+t.test('a command for another operator is 400, and says which field', async (t) => {
+  const ours = await operator(spec, { operatorId: '0002' }, { peers: { maker, other } });
+  const command = (OperatorID: unknown) => accountMessage('R1', { Code: undefined, OperatorID });
+  for (const id of ['0002', '9999']) await t.resolves(ours(command(id)));
+  for (const id of ['0003', '', undefined, 2, '00020']) {
+    const faults = [{ field: 'OperatorID', label: '运营商标识', rule: '0002, or 9999 for every operator' }];
+    await t.rejects(ours(command(id)), { code: 'RECORD_INVALID', failureCause: '400', faults }, `${id}`);
+  }
+  const stranger = { ...command('0003'), ...auth('OEM-1', '0'.repeat(64)) };
+  await t.rejects(ours(stranger), { code: 'UNAUTHORIZED' }, 'strangers do not learn who we are');
+});
+
 t.test('unknown platform, wrong signature and foreign Code are 401, the first two told alike', async (t) => {
   const unauthorized = { code: 'UNAUTHORIZED', failureCause: '401' };
   const unknown = { ...unauthorized, message: 'Auth: unknown PlatformID or wrong SignNature' };

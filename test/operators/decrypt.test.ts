@@ -1,9 +1,14 @@
 import t from 'tap';
+import type { Kernel } from '../../contract/component.js';
+import type { IovError } from '../../contract/error.js';
+import { Receipt } from '../../contract/receipt.js';
 import { createCipher } from '../../crypto/cipher.js';
 import { spec as decryptSpec } from '../../operators/decrypt.js';
 import { spec as encryptSpec } from '../../operators/encryptField.js';
+import { bareContext } from '../support/bareContext.js';
 import { operator } from '../support/kernel.js';
 import { maker, registration } from '../support/messages.js';
+import { optionsOf } from '../support/options.js';
 
 const second = {
   ...maker,
@@ -86,4 +91,54 @@ t.test('encryptField is its inverse, with an IV of its own each time', async (t)
   await t.rejects(operator(encryptSpec, { field: 'EncryptUserInfo', peer: 'third' }, { peers }), {
     code: 'CONFIG_INVALID',
   });
+});
+
+t.test('the cards of one message are records of their own, which settle it together', async (t) => {
+  const dialect = {
+    fields: {},
+    cards: { list: 'CardInfo', fields: ['MSISDN', 'ICCID'], max: 5 },
+    signature: 'lower' as const,
+  };
+  const context = { ...bareContext({ directory: '.' }), peers: { lister: { ...maker, dialect } } };
+  const kernel = (await decryptSpec.create(optionsOf(decryptSpec, options), context)) as Kernel;
+  const outcomes: (IovError | undefined)[] = [];
+  const effects = [() => undefined];
+  const give = async (cards: object[], given: object = tags) => {
+    const { ICCID: _, MSISDN: __, ...rest } = registration;
+    const receipt = new Receipt((error) => void outcomes.push(error));
+    const value = encrypted({ ...rest, CardInfo: cards });
+    return [...(await kernel.transform({ value, tags: given, origin: 'here', effects, receipt }))];
+  };
+  const cards = ['a', 'b', 'c'].map((ICCID) => ({ MSISDN: '1', ICCID }));
+  const items = await give(cards);
+  t.same(
+    items.map(({ tags }) => [tags.iccid, tags.requestId, tags.part]),
+    [
+      ['a', 'R1', undefined],
+      ['b', 'R1', 2],
+      ['c', 'R1', 3],
+    ],
+  );
+  t.equal(new Set(items.map(({ tags }) => tags.digest)).size, 3);
+  t.same(
+    items.map(({ origin }) => origin),
+    ['here, card 1', 'here, card 2', 'here, card 3'],
+  );
+  t.same(
+    items.map((item) => item.effects.length),
+    [0, 0, 1],
+    'what it brought along is stored with the last',
+  );
+  items[2]?.receipt.arrived();
+  items[0]?.receipt.arrived();
+  t.same(outcomes, []);
+  items[1]?.receipt.arrived();
+  t.same(outcomes, [undefined]);
+  const [one, ...others] = await give(cards.slice(0, 1), { ...tags, part: 2 });
+  t.same(others, []);
+  t.match(
+    one,
+    { origin: 'here', effects, tags: { part: undefined } },
+    'a dead letter was about one card, and brings all',
+  );
 });

@@ -22,3 +22,12 @@ t.test('a message without RequestID is not sent', async (t) => {
     });
   }
 });
+
+t.test('a peer that wants capitals gets them', async (t) => {
+  const dialect = { fields: {}, signature: 'upper' as const };
+  const loud = await operator(spec, { peer: 'operator' }, { peers: { operator: { ...maker, dialect } } });
+  const { value } = await loud(accountMessage('R1', { Auth: undefined }));
+  t.match((value as { Auth: { SignNature: string } }).Auth.SignNature, /^[0-9A-F]{64}$/);
+  const authenticate = await operator(authenticateSpec, {}, { peers: { maker } });
+  t.equal((await authenticate(value)).tags.platformId, 'OEM-1', 'and we take them');
+});

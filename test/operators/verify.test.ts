@@ -1,170 +1,115 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import t from 'tap';
 import type { IovError } from '../../contract/error.js';
-import type { CipherOptions } from '../../contract/peer.js';
-import { createCipher } from '../../crypto/cipher.js';
-import { generator } from '../../demo/generator.js';
-import { compileSerializer } from '../../notice/serializer.js';
-import { tableOf } from '../../notice/tables/index.js';
+import type { PackedFile } from '../../contract/file.js';
 import { spec } from '../../operators/verify.js';
-import { ZipWriter } from '../../workers/zip.js';
 import { operator } from '../support/kernel.js';
+import { accounts, batch, flipped, lines, peers, sealed, vehicles, zipped } from '../support/sentFiles.js';
 
-const cipher: CipherOptions = {
-  name: 'sm4-cbc',
-  key: '00112233445566778899aabbccddeeff',
-  iv: 'prefix',
-  encoding: 'base64',
-};
-const other: CipherOptions = { ...cipher, key: 'ffeeddccbbaa99887766554433221100' };
-const peers = { operator: { platformId: 'CMCC', password: 'secret', codes: [], cipher } };
-const KH = 'KH_0002_2022111600_P_000001end';
+// What is refused, and how it is told, is the table of spoiled.test.ts.
 
-const source = generator(7);
-const serialize = compileSerializer(tableOf(12));
-const records = Array.from({ length: 5 }, (_, index) => Buffer.from(serialize(source.record(index))).toString());
-const lines = records.map((record) => `${record}\n`).join('');
+const KH = 'KH_0002_2022111600_P_000001end.bin';
+const CL = 'CL_LSV1_2022111600_F_000001end.zip';
+const records = accounts(0, 5);
 
 const folder = mkdtempSync(join(tmpdir(), 'iovpipe-verify-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
 
-async function zip(...entries: [name: string, text: string | Buffer][]): Promise<Buffer> {
-  const out: Uint8Array[] = [];
-  const writer = new ZipWriter(6, (bytes) => out.push(Buffer.from(bytes)));
-  for (const [name, text] of entries) {
-    writer.begin({ name, mtimeMs: Date.UTC(2022, 10, 16) });
-    await writer.write(Buffer.from(text));
-    await writer.end();
-  }
-  writer.finish();
-  return Buffer.concat(out);
-}
-
-const sealed = (bytes: Buffer, by = cipher) => Buffer.from(createCipher(by).encrypt(bytes));
-
-/** What verify says of a file of this name and content: nothing, where it is right. */
-async function said(name: string, content: Buffer, options: object = {}): Promise<string | undefined> {
+async function verified(name: string, content: Buffer, options: object = {}) {
   const path = join(folder, name);
   writeFileSync(path, content);
   const verify = await operator(spec, { peer: 'operator', ...options }, { peers });
-  return verify({ name: basename(path), path, bytes: content.length, sm3: '' }).then(
+  return verify({ name, path, bytes: content.length, sm3: '' });
+}
+
+/** What verify says of a file of this name and content: nothing, where it is right. */
+const said = (name: string, content: Buffer, options: object = {}): Promise<string | undefined> =>
+  verified(name, content, options).then(
     () => undefined,
     (error: IovError) => `${error.code} ${error.message}`,
   );
+
+async function recordsIn({ value }: Awaited<ReturnType<typeof verified>>): Promise<string[]> {
+  const found: string[] = [];
+  for await (const record of (value as PackedFile).verified?.records?.() ?? [])
+    found.push(Buffer.from(record).toString());
+  return found;
 }
 
-t.test('a right file passes, its records one a line or in one array', async (t) => {
-  t.equal(await said(`${KH}.bin`, sealed(await zip([`${KH}.txt`, lines]))), undefined);
-  t.equal(await said(`${KH}.bin`, sealed(await zip([`${KH}.txt`, `[${records.join(',')}]`]))), undefined);
-  t.equal(await said(`${KH}.bin`, sealed(await zip([`${KH}.txt`, '']))), undefined);
-  t.equal(await said(`${KH}.bin`, sealed(await zip([`${KH}.txt`, '[]']))), undefined);
-  const vehicle = '{"RequestID":"R-1","Code":"LSV1","EncryptCarInfo":"c2VjcmV0"}\n';
-  const CL = 'CL_LSV1_2022111600_F_000001end';
-  t.equal(await said(`${CL}.zip`, await zip([`${CL}.txt`, vehicle])), undefined);
+t.test('a right file passes, its records one a line or in one array, and may be read once more', async (t) => {
+  for (const text of [lines(records), `[${records.join(',')}]`, `[\n ${records.join(' ,\n')} ]\n`]) {
+    const item = await verified(KH, await batch(KH, text));
+    t.match(item, {
+      tags: { platformId: 'CMCC', code: '0002' },
+      value: { verified: { count: 5, bytes: Buffer.byteLength(text) } },
+    });
+    t.same(await recordsIn(item), records);
+    t.same(await recordsIn(item), records, 'as often as one likes');
+  }
+  for (const text of ['', '[]', ' [ ]\n', '\n'])
+    t.match(await verified(KH, await batch(KH, text)), { value: { verified: { count: 0 } } }, JSON.stringify(text));
+  const item = await verified(CL, await batch(CL, lines(vehicles(0, 3))));
+  t.match(item, { tags: { platformId: 'CMCC', code: 'LSV1' }, value: { verified: { count: 3 } } });
 });
 
-const wrong = (field: string, by: string) => lines.replace(`"${field}":"${JSON.parse(records[0]!)[field]}"`, by);
-
-const spoiled: [what: string, name: string, content: () => Promise<Buffer>, expected: RegExp][] = [
-  ['a name that is none', 'hello.bin', () => zip(['hello.txt', lines]), /FILE_INVALID .*expected a name of 6\.2\.1\.2/],
-  ['accounts that are not encrypted', `${KH}.zip`, () => zip([`${KH}.txt`, lines]), /to be encrypted/],
-  [
-    'another key',
-    `${KH}.bin`,
-    async () => sealed(await zip([`${KH}.txt`, lines]), other),
-    /UNDECRYPTABLE|FILE_INVALID/,
-  ],
-  [
-    'a truncated file',
-    `${KH}.bin`,
-    async () => sealed(await zip([`${KH}.txt`, lines])).subarray(0, -40),
-    /UNDECRYPTABLE|FILE_INVALID/,
-  ],
-  ['no zip inside', `${KH}.bin`, async () => sealed(Buffer.from(lines)), /expected a zip/],
-  [
-    'an entry of another name',
-    `${KH}.bin`,
-    async () => sealed(await zip(['a.txt', lines])),
-    /expected one entry called KH_/,
-  ],
-  [
-    'two entries',
-    `${KH}.bin`,
-    async () => sealed(await zip([`${KH}.txt`, lines], ['b.txt', ''])),
-    /expected one entry/,
-  ],
-  [
-    'a damaged byte in the text',
-    `${KH}.bin`,
-    async () => sealed(damaged(await zip([`${KH}.txt`, lines]))),
-    /FILE_INVALID|INTERNAL/,
-  ],
-  ['a byte order mark', `${KH}.bin`, async () => sealed(await zip([`${KH}.txt`, `\ufeff${lines}`])), /byte order mark/],
-  [
-    'a line that is no JSON',
-    `${KH}.bin`,
-    async () => sealed(await zip([`${KH}.txt`, `${lines}oops\n`])),
-    /record 6: JSON/,
-  ],
-  [
-    'a text that is not UTF-8',
-    `${KH}.bin`,
-    async () => sealed(await zip([`${KH}.txt`, Buffer.from([0x7b, 0xff, 0x7d, 0x0a])])),
-    /record 1: .*UTF-8/,
-  ],
-  [
-    'a code that is not allowed',
-    `${KH}.bin`,
-    async () => sealed(await zip([`${KH}.txt`, wrong('BasicOperator', '"BasicOperator":"7"')])),
-    /record 1: BasicOperator（归属运营商）: one of 1, 2, 3/,
-  ],
-  [
-    'a missing field',
-    `${KH}.bin`,
-    async () => sealed(await zip([`${KH}.txt`, wrong('UserID', '"OperType":"1"')])),
-    /record 1: /,
-  ],
-  [
-    'fields out of order',
-    `${KH}.bin`,
-    async () => sealed(await zip([`${KH}.txt`, `${reversed(records[0]!)}\n`])),
-    /stands after a field that follows it/,
-  ],
-  [
-    'an array without its end',
-    `${KH}.bin`,
-    async () => sealed(await zip([`${KH}.txt`, `[${records.join(',')}`])),
-    /end of the array/,
-  ],
-];
-
-for (const [what, name, content, expected] of spoiled) {
-  t.test(`${what} is told`, async (t) => {
-    t.match((await said(name, await content())) ?? 'nothing', expected);
-  });
-}
+t.test('vehicle files may be encrypted where both sides have agreed on it', async (t) => {
+  const name = CL.replace('.zip', '.bin');
+  const content = sealed(await zipped([CL.replace('.zip', '.txt'), lines(vehicles(0, 1))]));
+  t.equal(await said(name, content, { vehiclesEncrypted: true }), undefined);
+  t.match(await said(CL, await batch(CL, ''), { vehiclesEncrypted: true }), /to be encrypted/);
+});
 
 t.test('what is larger than its bound is refused before it is read', async (t) => {
-  const content = sealed(await zip([`${KH}.txt`, lines]));
-  t.match(await said(`${KH}.bin`, content, { fileBytesMax: 1_000 }), /MESSAGE_TOO_LARGE/);
-  t.match(await said(`${KH}.bin`, content, { bytesMax: 1_000 }), /MESSAGE_TOO_LARGE/);
-  t.match(await said(`${KH}.bin`, content, { recordBytesMax: 1_000 }), /record of at most 1000 bytes/);
+  const content = await batch(KH, lines(records));
+  t.match(await said(KH, content, { fileBytesMax: 1_000 }), /MESSAGE_TOO_LARGE/);
+  t.match(await said(KH, content, { bytesMax: 1_000 }), /MESSAGE_TOO_LARGE/);
+  t.match(await said(KH, content, { recordBytesMax: 1_000 }), /record of at most 1000 bytes/);
+  t.match(
+    await said(KH, await batch(KH, `[${records.join(',')}]`), { recordBytesMax: 1_000 }),
+    /record of at most 1000 bytes/,
+  );
 });
 
 t.test('of many faults the first are told, up to the bound', async (t) => {
-  const content = sealed(await zip([`${KH}.txt`, 'x\n'.repeat(100)]));
-  const told = (await said(`${KH}.bin`, content, { faultsMax: 3 })) ?? '';
+  const told = (await said(KH, await batch(KH, 'x\n'.repeat(100)), { faultsMax: 3 })) ?? '';
   t.equal(told.match(/record \d+/g)?.length, 3);
 });
 
-function damaged(bytes: Buffer): Buffer {
-  const copy = Buffer.from(bytes);
-  copy.writeUInt8(copy.readUInt8(200) ^ 0xff, 200);
-  return copy;
-}
+t.test('a link or a directory in the place of a file is not followed', async (t) => {
+  const verify = await operator(spec, { peer: 'operator' }, { peers });
+  const path = join(folder, 'link.bin');
+  symlinkSync('/etc/hostname', path);
+  await t.rejects(verify({ name: KH, path, bytes: 1, sm3: '' }), { code: 'FILE_INVALID', message: /got a link/ });
+  await t.rejects(verify({ name: KH, path: folder, bytes: 1, sm3: '' }), { code: 'FILE_INVALID' });
+  const gone = { name: KH, path: join(folder, 'gone'), bytes: 1, sm3: '' };
+  await t.rejects(verify(gone), { code: 'FILE_UNREADABLE', message: `${KH}: ENOENT` });
+});
 
-function reversed(record: string): string {
-  return JSON.stringify(Object.fromEntries(Object.entries(JSON.parse(record) as object).reverse()));
-}
+t.test('no damage, wherever it is, is told as anything but a wrong file', async (t) => {
+  const verify = await operator(spec, { peer: 'operator' }, { peers });
+  const plain = await zipped([KH.replace('.bin', '.txt'), lines(records.slice(0, 1))]);
+  const path = join(folder, 'damaged.bin');
+  const codes = new Set<string>();
+  for (let at = 0; at < plain.length; at += 1) {
+    writeFileSync(path, sealed(flipped(plain, at)));
+    codes.add(
+      await verify({ name: KH, path, bytes: 1, sm3: '' }).then(
+        () => 'passed',
+        ({ code }: IovError) => code,
+      ),
+    );
+  }
+  for (let to = 0; to < plain.length; to += 16) {
+    writeFileSync(path, sealed(plain.subarray(0, to)));
+    codes.add(
+      await verify({ name: KH, path, bytes: 1, sm3: '' }).then(
+        () => 'cut, but passed',
+        ({ code }: IovError) => code,
+      ),
+    );
+  }
+  // a time or an attribute of an entry means nothing to us
+  t.same([...codes].sort(), ['FILE_INVALID', 'MESSAGE_TOO_LARGE', 'passed']);
+});

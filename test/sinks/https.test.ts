@@ -5,10 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import type { Sink, SinkSpec } from '../../contract/component.js';
+import type { Context } from '../../contract/context.js';
 import { IovError } from '../../contract/error.js';
 import type { Item } from '../../contract/item.js';
 import { oneLine } from '../../contract/oneLine.js';
 import { Receipt } from '../../contract/receipt.js';
+import type { Effect } from '../../contract/store.js';
 import { makeCertificates } from '../../demo/certificates.js';
 import { spec } from '../../sinks/https.js';
 import { bareContext, keptLog } from '../support/bareContext.js';
@@ -16,6 +18,7 @@ import { certificateFiles } from '../support/certificates.js';
 import { openChannel } from '../support/httpsChannel.js';
 import { accountMessage } from '../support/messages.js';
 import { optionsOf } from '../support/options.js';
+import { testStore } from '../support/testStore.js';
 
 const certificates = await certificateFiles();
 const { ca } = certificates;
@@ -54,10 +57,11 @@ const no =
 const cut: Answer = (_body, response) => void response.socket?.destroy();
 const never: Answer = () => undefined;
 
-async function sender(t: Test, url: string, options: object = {}) {
+async function sender(t: Test, url: string, options: object = {}, given: Partial<Context> = {}) {
   const log = keptLog();
   const wanted = { url, ca, retry: FAST, ...options };
-  const sink = (await (spec as SinkSpec).create(optionsOf(spec, wanted), bareContext({ directory: '.', log }))) as Sink;
+  const context = { ...bareContext({ directory: '.', log }), ...given };
+  const sink = (await (spec as SinkSpec).create(optionsOf(spec, wanted), context)) as Sink;
   t.teardown(() => sink.close?.());
   return { sink, log };
 }
@@ -210,3 +214,75 @@ t.test(
     await reading;
   },
 );
+
+t.test(
+  'what operators want stored with a message is stored before it is first sent, the progress of its source is not',
+  async (t) => {
+    const { store } = await testStore(t);
+    const due = { name: 'HT_R1', content: 'HT', requestId: 'R1', code: '', iccid: '1', withinMs: 1000 } as const;
+    const seen: unknown[] = [];
+    const look: Answer = (body, response, request) => {
+      seen.push([
+        store.dueFile(due.name)?.state,
+        store.position('test', 'commands.ndjson'),
+        store.deadLetter(1)?.state,
+      ]);
+      yes(body, response, request);
+    };
+    const { url } = await peer(t, cut, look);
+    const { sink } = await sender(t, url, {}, { store });
+    const position = { offset: 1, line: 1, fingerprint: 'x' };
+    await store.commit([
+      (transaction) =>
+        transaction.addDeadLetter({ pipeline: 'test', origin: 'here', code: 'INTERNAL', reason: '', tags: {} }),
+    ]);
+    const effects: Effect[] = [
+      (transaction) => transaction.afterwards((last) => last.setPosition('test', 'commands.ndjson', position)),
+      (transaction) => transaction.deadLetterRetried(1),
+      (transaction) => transaction.addDueFile(due),
+    ];
+    await sink.write({ ...item('R1'), effects });
+    t.same(seen, [['open', undefined, 'waiting']]);
+    const refusing: Effect[] = [
+      () => {
+        throw new IovError('CARD_LIMIT', 'no');
+      },
+    ];
+    await t.rejects(sink.write({ ...item('R2'), effects: refusing }), { code: 'CARD_LIMIT' });
+    t.equal(seen.length, 1, 'what cannot be stored is not sent');
+  },
+);
+
+t.test('a message goes out in the dialect of its peer, and the answer is read in it', async (t) => {
+  const heard: unknown[] = [];
+  const say =
+    (answer: object): Answer =>
+    (body, response) => {
+      heard.push(body);
+      response.end(JSON.stringify(answer));
+    };
+  const { url } = await peer(
+    t,
+    say({ code: 500, text: 'busy' }),
+    say({ code: 0, text: 'ok' }),
+    say({ code: 7, text: '签名错误' }),
+    say({ RequestID: 'R3', OprRst: '1' }),
+  );
+  const dialect = {
+    fields: { RequestID: 'serialNo', PlatformID: 'appId' },
+    reply: { result: 'code', cause: 'text', success: [0], again: [500] },
+    signature: 'lower' as const,
+  };
+  const peers = { gateway: { platformId: 'P', password: 'x', codes: [], dialect } };
+  const { sink, log } = await sender(t, url, { peer: 'gateway' }, { peers });
+  const message = (RequestID: string) => ({ Auth: { PlatformID: 'P' }, RequestID, Code: 'LSV1' });
+  await sink.write(item('R1', message('R1')));
+  const wanted = { Auth: { appId: 'P' }, serialNo: 'R1', Code: 'LSV1' };
+  t.same(heard, [wanted, wanted]);
+  t.match(log.lines, [{ fields: { reason: /: code 500: busy$/ } }]);
+  await t.rejects(sink.write(item('R2', message('R2'))), { code: 'REFUSED_BY_PEER', message: 'code 7: 签名错误' });
+  await t.rejects(sink.write(item('R3', message('R3'))), {
+    code: 'PEER_PROTOCOL',
+    message: /in the dialect of this peer/,
+  });
+});

@@ -162,7 +162,7 @@ t.test('after a restart, files that were complete but not handled come again, ha
     const items = [await first.next(), await first.next(), await first.next()];
     items[0]?.receipt.arrived();
     items[1]?.receipt.failed(new IovError('FILE_INVALID', 'its reason is in the dead letters'));
-    items[2]?.receipt.failed(new IovError('STOPPED', 'stopped'));
+    items[2]?.receipt.failed(new IovError('FILE_UNREADABLE', 'disk full: the run breaks, and begins again'));
     await client.close();
     await first.stop();
     const second = await box(root, { handled }, store);

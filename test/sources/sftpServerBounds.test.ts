@@ -10,6 +10,7 @@ import { keptLog } from '../support/bareContext.js';
 import { type Keys, makeKey, positions, type RunningBox, sftpBatch, startBox } from '../support/dropBox.js';
 import { FaultProxy, seeded } from '../support/faultProxy.js';
 import { type LocalFile, outbox, sftpClient } from '../support/sftpClient.js';
+import { within } from '../support/within.js';
 
 const SEED = 42;
 const keyDirectory = t.testdir();
@@ -192,3 +193,23 @@ t.test(
     t.pass('an idle one, too');
   },
 );
+
+t.test('a .tmp that nobody completes is reported once', async (t) => {
+  const root = t.testdir({ oem1: { 'half.bin.tmp': 'half', 'whole.bin': 'whole' } });
+  const log = keptLog();
+  const { warn } = log;
+  const told = new Promise<void>((resolve) => {
+    log.warn = (fields, message) => {
+      warn(fields, message);
+      resolve();
+    };
+  });
+  const running = await box(root, { staleTmpMs: 20 }, positions(), log);
+  t.teardown(() => running.stop());
+  await within(10_000, 'the report', told);
+  const fields = { file: 'oem1/half.bin.tmp', bytes: 4, alarm: 'staleTmp' };
+  t.match(
+    log.lines.filter(({ level }) => level === 'warn'),
+    [{ fields, message: /a file stays \.tmp/ }],
+  );
+});

@@ -42,6 +42,14 @@ t.test('a name with a code fulfils what was due without one, and nothing of anot
   t.same(states, ['delivered', 'open', 'delivered', 'open']);
 });
 
+t.test('a file that comes twice fulfils its own promise alone', async (t) => {
+  const { store } = await testStore(t);
+  await add(store, due({ content: 'HT', code: 'LSV1' }), due({ content: 'HT', code: '' }));
+  await store.fileDelivered('HT_CMD-1_LSV1', '/x');
+  await store.fileDelivered('HT_CMD-1_LSV1', '/x');
+  t.equal(store.dueFile('HT_CMD-1')?.state, 'open', 'due without a code, for a card of nobody');
+});
+
 t.test('open files are given by content and code, oldest first, page by page', async (t) => {
   const { store } = await testStore(t);
   await add(

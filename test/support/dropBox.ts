@@ -33,14 +33,16 @@ export async function makeKey(directory: string, name: string): Promise<Keys> {
 }
 
 /** The part of the store that the drop box uses, in memory: it survives a restart of the source, as the real one does. */
-export function positions(): Pick<Store, 'position' | 'transact'> {
+export function positions(): Pick<Store, 'position' | 'commit'> {
   const kept = new Map<string, Position>();
   const transaction = {
     setPosition: (pipeline, source, position) => void kept.set(`${pipeline} ${source}`, position),
   } as Transaction;
   return {
     position: (pipeline, source) => kept.get(`${pipeline} ${source}`),
-    transact: (work) => work(transaction),
+    commit: async (effects) => {
+      for (const effect of effects) effect(transaction);
+    },
   };
 }
 
@@ -65,6 +67,7 @@ export async function startBox(
     fileBytesMax: 1_000_000_000,
     openHandlesMax: 64,
     waitingMax: 10_000,
+    staleTmpMs: 21_600_000,
     authAttempts: 6,
     loginTimeoutMs: 30_000,
     idleTimeoutMs: 300_000,

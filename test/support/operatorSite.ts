@@ -5,6 +5,7 @@ import type { Peer } from '../../contract/peer.js';
 import { type Certificates, makeCertificates } from '../../demo/certificates.js';
 import { generator } from '../../demo/generator.js';
 import { freePort, newCipher, newPassword, writeSite } from '../../demo/site.js';
+import { newSshKeys } from '../../demo/sshKeys.js';
 import { cutoffMs } from '../../notice/cutoff.js';
 
 const SHIPPED = fileURLToPath(new URL('../../../', import.meta.url));
@@ -15,7 +16,7 @@ export const MIDNIGHT_MS = cutoffMs('2026111600');
 export const AFTER_MIDNIGHT_MS = MIDNIGHT_MS + 1_800_000;
 
 /** Its pipelines that deliver a window by a schedule. */
-export { EXPORTS } from '../../demo/world.js';
+export { EXPORTS } from '../../demo/roles.js';
 
 export interface ServerAddress {
   host: string;
@@ -33,7 +34,7 @@ export interface OperatorSite {
   maker: Peer;
   regulator: Peer;
   ca: string;
-  url: { account: string; vehicle: string };
+  url: { account: string; vehicle: string; command: string };
 }
 
 export interface SiteOptions {
@@ -51,7 +52,8 @@ export interface SiteOptions {
 
 export async function operatorSite(options: SiteOptions): Promise<OperatorSite> {
   const { folder, server, upload, shipped = 'pipeline.yaml', bytesMax, changes = [], files = {} } = options;
-  const port = await freePort();
+  const [port, commandPort, dropPort] = [await freePort(), await freePort(), await freePort()];
+  const drop = { host: await newSshKeys(), client: await newSshKeys() };
   const tls: Certificates = await makeCertificates();
   const maker: Peer = {
     platformId: 'OEM-PLATFORM-01',
@@ -73,16 +75,35 @@ export async function operatorSite(options: SiteOptions): Promise<OperatorSite> 
       [/username: operator/, `username: ${server.username}`, true],
       [/"SHA256:[A0]+"/, JSON.stringify(server.hostKey), true],
       [/listen: 0\.0\.0\.0:8443/, `listen: 127.0.0.1:${port}`, shipped === 'pipeline.yaml'],
+      [/listen: 0\.0\.0\.0:8444/, `listen: 127.0.0.1:${commandPort}`, shipped === 'pipeline.yaml'],
+      [/listen: 0\.0\.0\.0:2022/, `listen: 127.0.0.1:${dropPort}`, shipped === 'pipeline.yaml'],
       [/\$\{file:\.\.\/peers\.yaml\}/, `\${file:peers.yaml}`, shipped !== 'pipeline.yaml'],
       [/directory: \/upload/, `directory: ${upload}`, true],
       [/bytesMax: 100_000_000/, `bytesMax: ${bytesMax}`, true],
       ...changes.map(([from, to]) => [from, to, true] as const),
     ]),
     peers: { oem: maker, regulator },
-    secrets: { 't1.key': tls.key, 'sftp.key': server.privateKey },
-    files: { 't1.crt': tls.cert, 'cards.ndjson': '', ...files },
+    secrets: {
+      't1.key': tls.key,
+      't2.key': tls.key,
+      'host.key': drop.host.privateKey,
+      'sftp.key': server.privateKey,
+    },
+    files: {
+      't1.crt': tls.cert,
+      't2.crt': tls.cert,
+      'oem-ca.crt': tls.ca,
+      'logins.yaml': JSON.stringify([{ username: 'oem', publicKey: drop.client.publicKey.trim() }]),
+      'cards.ndjson': '',
+      ...files,
+    },
   });
-  const url = { account: `https://127.0.0.1:${port}/t1/account`, vehicle: `https://127.0.0.1:${port}/t1/vehicle` };
+  const command = `https://127.0.0.1:${commandPort}/t2/command`;
+  const url = {
+    command,
+    account: `https://127.0.0.1:${port}/t1/account`,
+    vehicle: `https://127.0.0.1:${port}/t1/vehicle`,
+  };
   return { folder, path, maker, regulator, ca: tls.ca, url };
 }
 

@@ -1,0 +1,149 @@
+import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock, Log, Site } from '../contract/context.js';
+import { IovError } from '../contract/error.js';
+import { nothingPurged, type OldKind, PURGED, type Purged } from '../contract/purge.js';
+import type { Store } from '../contract/store.js';
+import { compileServiceEnd } from '../notice/service.js';
+import type { CheckedConfig } from './config.js';
+import { turns } from './schedule.js';
+
+const DAY_MS = 86_400_000;
+/** Cards looked at, and rows of the ledger, before others have their turn. */
+const PAGE = 500;
+/** Cards that go in one transaction. */
+const TOGETHER = 20;
+const OLD_KINDS: readonly OldKind[] = ['dueFiles', 'deadLetters', 'samples', 'files'];
+/** No pipeline can be called so, and its turns are remembered among those of the pipelines. */
+const SCHEDULE = '(retention)';
+/** Names a folder of pictures; anything else that came as an ICCID is no path. */
+const ICCID = /^[0-9A-Za-z]{1,32}$/;
+
+export interface PurgeOrder {
+  afterServiceDays: number;
+  /** Absolute; below each a folder a card, named by its ICCID. */
+  directories: readonly string[];
+  site: Site;
+  /** Counts, and takes nothing. */
+  dryRun: boolean;
+  /** Writes the database anew at the end; nobody else can write meanwhile. */
+  vacuum?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface PurgeOutcome extends Purged {
+  /** Cards whose term is over, kept since an export or an open due file still needs them. */
+  kept: number;
+  /** Why cards among them could not be purged, if it was for another reason: pictures that cannot be removed. */
+  failure?: IovError;
+  /** False where something still holds the database's log, which is overwritten in time. */
+  logIsAway: boolean;
+}
+
+/**
+ * Purges what need not be kept any longer (notice article 18): cards whose service ended more than the term ago, with all
+ * that is kept of them, and rows of the ledger that are older than the term. Bounded pieces, each a transaction of its own
+ * and counted in the log of purges; broken off at any moment, the next purge goes on.
+ */
+export async function purge(store: Store, clock: Clock, order: PurgeOrder): Promise<PurgeOutcome> {
+  const { afterServiceDays, dryRun, vacuum = false, signal } = order;
+  const beforeMs = clock.now() - afterServiceDays * DAY_MS;
+  const id = dryRun ? undefined : await store.purges.begin(afterServiceDays);
+  const sum: PurgeOutcome = { ...nothingPurged(), kept: 0, logIsAway: true };
+  await purgeCards(store, id, beforeMs, order, sum);
+  for (const kind of OLD_KINDS) {
+    for (let afterRow: number | undefined = 0; afterRow !== undefined && !signal?.aborted; ) {
+      const step = await store.purges.old(id, kind, { beforeMs, afterRow, limit: PAGE });
+      sum[kind] += step.purged;
+      afterRow = step.afterRow;
+      await othersTurn();
+    }
+  }
+  if (id !== undefined && !signal?.aborted) sum.logIsAway = await store.purges.end(id, sum.kept, vacuum);
+  return sum;
+}
+
+async function purgeCards(
+  store: Store,
+  id: number | undefined,
+  beforeMs: number,
+  { site, directories, dryRun, signal }: PurgeOrder,
+  sum: PurgeOutcome,
+): Promise<void> {
+  const endOf = compileServiceEnd(site);
+  const isOver = (state: Parameters<typeof endOf>[0]) => (endOf(state) ?? beforeMs) < beforeMs;
+  const purgeOne = async (iccid: string) => {
+    const pictures = () => directories.reduce((total, folder) => total + removePictures(folder, iccid, dryRun), 0);
+    const gone = await store.purges.card(id, iccid, { beforeMs, isOver, pictures }).catch((thrown: unknown) => {
+      if (!(thrown instanceof IovError && thrown.code === 'FILE_UNREADABLE')) throw thrown;
+      sum.failure ??= thrown; // one card does not hold up the others
+    });
+    if (!gone) sum.kept += 1;
+    else for (const kind of PURGED) sum[kind] += gone[kind];
+  };
+  for (let afterIccid = ''; !signal?.aborted; ) {
+    const page = store.cards({ afterIccid, limit: PAGE });
+    const over = page.filter(isOver).map(({ iccid }) => iccid);
+    for (let first = 0; first < over.length && !signal?.aborted; first += TOGETHER) {
+      await Promise.all(over.slice(first, first + TOGETHER).map(purgeOne));
+    }
+    if (page.length < PAGE) return;
+    afterIccid = page.at(-1)?.iccid ?? '';
+    await othersTurn();
+  }
+}
+
+/**
+ * The pictures of a card; what is in a folder behind a symbolic link stays. Synchronous, since it runs in the transaction.
+ * @returns how many files
+ */
+function removePictures(folder: string, iccid: string, dryRun: boolean): number {
+  if (!ICCID.test(iccid)) return 0;
+  const path = join(folder, iccid);
+  try {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (!found) return 0;
+    const files = found.isDirectory()
+      ? readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) => !entry.isDirectory()).length
+      : 1;
+    if (!dryRun) rmSync(path, { recursive: true, force: true });
+    return files;
+  } catch (thrown) {
+    const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'unknown';
+    // the path itself names the card
+    throw new IovError('FILE_UNREADABLE', `${folder}: the pictures of a card cannot be removed (${code})`);
+  }
+}
+
+/** Runs the purges of a pipeline file when they are due, until the signal; nothing where the file asks for none. */
+export async function keepRetention(
+  { retention, site }: CheckedConfig,
+  { store, clock, log }: { store: Store; clock: Clock; log: Log },
+  signal: AbortSignal,
+): Promise<void> {
+  const { at, afterServiceDays, directories } = retention ?? {};
+  if (at === undefined || afterServiceDays === undefined || directories === undefined) return;
+  try {
+    for await (const _turn of turns({ pipeline: SCHEDULE, at }, clock, store, signal)) {
+      try {
+        const order = { afterServiceDays, directories, site, dryRun: false, signal };
+        const { failure, ...outcome } = await purge(store, clock, order);
+        log.info({ afterServiceDays, ...outcome }, signal.aborted ? 'a purge was broken off' : 'purged');
+        if (failure) throw failure;
+      } catch (thrown) {
+        const { code, message } = IovError.from(thrown);
+        log.error({ code, alarm: 'purgeFailed' }, message); // the next turn takes it up
+      }
+      if (signal.aborted) return;
+    }
+  } catch (thrown) {
+    if (signal.aborted) return;
+    const { code, message } = IovError.from(thrown);
+    log.error({ code, alarm: 'purgeFailed' }, `no more purges until the next start: ${message}`);
+  }
+}
+
+/** Between two pieces everybody else has their turn. */
+function othersTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,163 @@
+import type { Dirent, Stats } from 'node:fs';
+import { lstat, opendir, realpath, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Type } from 'typebox';
+import { defineSource } from '../contract/component.js';
+import type { Log } from '../contract/context.js';
+import { type Fault, IovError } from '../contract/error.js';
+import { FileWatch, HOW_FILES_ARE_TAKEN, type Place, watchOptions } from '../stores/files/fileWatch.js';
+import { fingerprintOf, type SeenFile } from '../stores/files/receivedFiles.js';
+
+const LOGIN = '{login}';
+/** Files whose size and time are asked for at once: one after the other takes five times as long. */
+const ASKED_AT_ONCE = 64;
+
+const options = Type.Object(
+  {
+    directory: Type.String({
+      description:
+        'The directory; it must exist. `{login}` stands for one folder of any name: each sender has its own then, and its files are `<login>/<file>`.',
+      minLength: 1,
+      maxLength: 4_096,
+      examples: ['/srv/sftp/{login}/upload'],
+    }),
+    ...watchOptions,
+  },
+  { additionalProperties: false },
+);
+
+export const spec = defineSource({
+  name: 'directoryWatch',
+  summary: 'Takes files that others put into a local directory, such as that of a real OpenSSH server.',
+  description: HOW_FILES_ARE_TAKEN,
+  sections: ['6.1.3.1', '6.2.1.1'],
+  gives: 'file',
+  failuresGoTo: 'deadLetters',
+  lasts: 'run',
+  options,
+  check: ({ directory }): Fault[] => {
+    const segments = directory.split('/');
+    const isSound =
+      directory.split(LOGIN).length <= 2 && segments.every((one) => one === LOGIN || !one.includes(LOGIN));
+    return isSound
+      ? []
+      : [{ field: 'directory', label: '', rule: '{login} once, as a whole folder', value: directory }];
+  },
+  examples: [
+    {
+      title: 'Pictures and contracts of several car makers, on a real OpenSSH',
+      yaml: 'directory: /srv/sftp/{login}/upload\nmatch: [KH_*.bin, HT_*.bin]',
+    },
+  ],
+  create: (given, context) =>
+    new FileWatch(new WatchedDirectory(context.resolve(given.directory), given.handled, context.log), given, context),
+});
+
+class WatchedDirectory implements Place {
+  readonly prefix = '';
+  readonly concurrency = 1;
+  readonly #directory: string;
+  readonly #handled: 'keep' | 'remove';
+  readonly #log: Log;
+  readonly #refused = new Set<string>();
+
+  constructor(directory: string, handled: 'keep' | 'remove', log: Log) {
+    this.#directory = directory;
+    this.#handled = handled;
+    this.#log = log;
+  }
+
+  async open(): Promise<void> {
+    const [parent = ''] = this.#directory.split(LOGIN);
+    for await (const _entry of entriesOf(parent)) return;
+  }
+
+  async list(see: (file: SeenFile) => void, signal: AbortSignal): Promise<void> {
+    const [parent = '', below] = this.#directory.split(LOGIN);
+    if (below === undefined) return listFiles(parent, '', see, signal);
+    for await (const login of entriesOf(parent)) {
+      if (signal.aborted) return;
+      if (!login.isDirectory() || login.name.startsWith('.')) continue;
+      // one sender's folder does not hold up the others
+      await this.#listLogin(parent, login.name, below, see, signal).catch((thrown: unknown) => {
+        const error = IovError.from(thrown);
+        if (error.code !== 'FILE_UNREADABLE') throw error;
+        this.#tellOnce(login.name, error);
+      });
+    }
+  }
+
+  async bring(file: SeenFile): Promise<string | undefined> {
+    return (await isAsSeen(file)) ? file.path : undefined;
+  }
+
+  /** One that has changed since is another file, which comes again; one that is gone need not be remembered. */
+  async release(file: SeenFile): Promise<boolean> {
+    if (!(await isAsSeen(file))) return false;
+    if (this.#handled === 'keep') return true;
+    await rm(file.path, { force: true });
+    return false;
+  }
+
+  /** The sender may write there: a link in place of its folder would lead to what is not its own. */
+  async #listLogin(
+    parent: string,
+    login: string,
+    below: string,
+    see: (file: SeenFile) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const directory = join(parent, login, below);
+    const real = await realpath(directory).catch(() => undefined);
+    if (real === undefined) return; // nothing has been put there yet
+    const expected = join(await realpath(parent), login, below);
+    if (real !== expected) throw new IovError('FILE_UNREADABLE', `${directory}: expected a folder, got a link to one`);
+    await listFiles(directory, `${login}/`, see, signal);
+  }
+
+  #tellOnce(login: string, { code, message }: IovError): void {
+    if (this.#refused.has(login)) return;
+    this.#refused.add(login);
+    this.#log.error({ login, code, reason: message, alarm: 'fileUnreadable' }, 'the files of a login cannot be taken');
+  }
+}
+
+async function listFiles(
+  directory: string,
+  prefix: string,
+  see: (file: SeenFile) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const asked: Promise<SeenFile | undefined>[] = [];
+  const tell = async () => {
+    for (const file of await Promise.all(asked.splice(0))) if (file) see(file);
+  };
+  for await (const entry of entriesOf(directory)) {
+    if (signal.aborted) return;
+    if (entry.isFile()) asked.push(seenFile(join(directory, entry.name), `${prefix}${entry.name}`, entry.name));
+    if (asked.length >= ASKED_AT_ONCE) await tell();
+  }
+  await tell();
+}
+
+async function seenFile(path: string, key: string, name: string): Promise<SeenFile | undefined> {
+  const stats = await statsOf(path);
+  return stats?.isFile() ? { key, name, path, bytes: stats.size, mtimeMs: stats.mtimeMs } : undefined;
+}
+
+async function* entriesOf(directory: string): AsyncGenerator<Dirent> {
+  try {
+    yield* await opendir(directory, { bufferSize: 512 });
+  } catch (cause) {
+    throw new IovError('FILE_UNREADABLE', `looking at ${directory}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+const statsOf = (path: string): Promise<Stats | undefined> => lstat(path).catch(() => undefined);
+
+async function isAsSeen(file: SeenFile): Promise<boolean> {
+  const stats = await statsOf(file.path);
+  return (
+    stats !== undefined && fingerprintOf({ ...file, bytes: stats.size, mtimeMs: stats.mtimeMs }) === fingerprintOf(file)
+  );
+}

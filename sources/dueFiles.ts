@@ -1,0 +1,263 @@
+import { type Static, Type } from 'typebox';
+import { backOffMs } from '../connections/backOff.js';
+import type { ErrorCode } from '../contract/codes.js';
+import { defineSource, type Source } from '../contract/component.js';
+import type { Context } from '../contract/context.js';
+import { IovError } from '../contract/error.js';
+import type { Item } from '../contract/item.js';
+import { Receipt } from '../contract/receipt.js';
+import type { DueFile, Effect } from '../contract/store.js';
+import type { JsonObject } from '../contract/tags.js';
+import { DueQueue, type Turn } from '../stores/dueQueue.js';
+
+const Options = Type.Object(
+  {
+    file: Type.Union([Type.Literal('KH'), Type.Literal('HT')], {
+      description: '`KH`: pictures that are due. `HT`: contracts that are due.',
+    }),
+    codes: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
+        minItems: 1,
+        maxItems: 1_000,
+        description: 'Only what one of these owes: operator (A.1) or car maker (A.6). By default all.',
+        examples: [['0002']],
+      }),
+    ),
+    peer: Type.Optional(Type.String({ peer: true, description: 'Only what this peer owes, by its `codes`.' })),
+    until: Type.Union([Type.Literal('delivered'), Type.Literal('asked')], {
+      default: 'delivered',
+      description:
+        'What has come about when an item has arrived: the file is `delivered`, or its peer has been `asked` for it.',
+    }),
+    pollMs: Type.Integer({
+      default: 200,
+      minimum: 1,
+      maximum: 60_000,
+      description: 'How often is looked for new ones.',
+    }),
+    inFlightMax: Type.Integer({ default: 512, minimum: 1, maximum: 65_536, description: 'Files under way at once.' }),
+    retryDelayMsMin: Type.Integer({
+      default: 1_000,
+      minimum: 1,
+      maximum: 3_600_000,
+      description: 'First bound of the delay after a failure, which doubles.',
+    }),
+    retryDelayMsMax: Type.Integer({
+      default: 300_000,
+      minimum: 1,
+      maximum: 86_400_000,
+      description: 'Last bound of the delay.',
+    }),
+    waitingMax: Type.Integer({
+      default: 10_000,
+      minimum: 1,
+      maximum: 1_000_000,
+      description:
+        'Failed files that wait with a delay of their own; more than these are tried every `retryDelayMsMax`.',
+    }),
+  },
+  { additionalProperties: false },
+);
+type Options = Static<typeof Options>;
+
+export const spec = defineSource({
+  name: 'dueFiles',
+  summary: 'Gives each file that is due, as a command {RequestID, Code, ICCID}, until it is there.',
+  description: [
+    'Oldest first, each as soon as it is noted (`expect`). What fails is tried again, later and later, with its reason in `status` and `trace`; what would fail alike each time (a record that is refused, a file that is no picture) goes to the dead letters at once. At its deadline nobody tries any more: it goes to the dead letters as COMMAND_EXPIRED, and `iovpipe dead retry` sends it nevertheless.',
+    'A file counts as delivered when a `sftp` or `directory` sink has delivered one of its name; where the chain asks a peer for it (`until: asked`), it stays due until the peer’s file has come. After a crash a peer may be asked again under the same RequestID, which it recognises.',
+  ].join('\n\n'),
+  sections: ['5.1', '5.2', '7.1.2'],
+  gives: 'message',
+  failuresGoTo: 'peer',
+  lasts: 'run',
+  options: Options,
+  check: ({ codes, peer, retryDelayMsMin, retryDelayMsMax }) => [
+    ...(codes && peer !== undefined ? [{ field: 'peer', label: '', rule: 'either `codes` or `peer`, not both' }] : []),
+    ...(retryDelayMsMin > retryDelayMsMax
+      ? [{ field: 'retryDelayMsMax', label: '', rule: 'at least retryDelayMsMin' }]
+      : []),
+  ],
+  examples: [
+    { title: 'Our own pictures', yaml: 'file: KH\ncodes: ["0002"]' },
+    { title: 'Contracts that a car maker is asked for', yaml: 'file: HT\npeer: oem\nuntil: asked' },
+    { title: 'A car maker’s contracts', yaml: 'file: HT' },
+  ],
+  create: (options, context) => new DueFilesSource(options, context),
+});
+
+/** What fails for good by its code, but says nothing about the file: somebody may mend it before the deadline. */
+const MENDABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'NO_PICTURES', // they may still come
+  'ALBUM_INVALID', // a picture may still be on its way into the directory
+  'SFTP_REFUSED', // a directory that is missing, a permission
+  'PEER_PROTOCOL', // something else may have answered in the peer's place
+  'COMPONENT_UNAVAILABLE',
+]);
+/** Thousands that expire or fail at once leave timers and sockets their turn. */
+const LOOKS_AT_A_TIME = 64;
+
+class DueFilesSource implements Source {
+  readonly #options: Options;
+  readonly #context: Context;
+  readonly #queue: DueQueue;
+  /** Notes being written about files that are settled; such a file counts as under way. */
+  readonly #noting = new Set<Promise<void>>();
+  #underWay = 0;
+  #failure: IovError | undefined;
+  #closed = false;
+  #wake: (() => void) | undefined;
+
+  constructor(options: Options, context: Context) {
+    const { file, peer, codes = peer === undefined ? undefined : context.peers[peer]?.codes, pollMs } = options;
+    const { waitingMax, retryDelayMsMax } = options;
+    this.#options = options;
+    this.#context = context;
+    this.#queue = new DueQueue(context.store, context.clock, {
+      content: file,
+      codes: codes && new Set(codes),
+      pollMs,
+      waitingMax,
+      againMs: retryDelayMsMax,
+    });
+  }
+
+  async *read(signal: AbortSignal): AsyncGenerator<Item> {
+    const stop = () => this.#wake?.();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      for (let looks = 1; !signal.aborted && !this.#closed; looks += 1) {
+        if (looks % LOOKS_AT_A_TIME === 0) {
+          await this.#rest(0);
+          continue;
+        }
+        if (this.#failure) throw this.#failure;
+        const isFull = this.#underWay >= this.#options.inFlightMax;
+        const turn = isFull ? undefined : this.#queue.next();
+        if (!turn) await this.#rest(isFull ? undefined : this.#queue.restMs);
+        else if (this.#isTooLate(turn.file)) this.#expire(turn);
+        else yield this.#item(turn);
+      }
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#wake?.();
+    await Promise.all(this.#noting);
+  }
+
+  /** Until something is woken up; for so long at most. */
+  async #rest(atMostMs: number | undefined): Promise<void> {
+    if (atMostMs === 0) return new Promise((resolve) => void setImmediate(resolve));
+    await new Promise<void>((resolve) => {
+      const timer = atMostMs === undefined ? undefined : setTimeout(resolve, atMostMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = undefined;
+  }
+
+  #item(turn: Turn): Item {
+    this.#underWay += 1;
+    const { name, requestId, code, iccid } = turn.file;
+    const receipt = new Receipt((error) => {
+      this.#underWay -= 1;
+      if (this.#closed) return;
+      if (error) this.#failed(turn, error);
+      else this.#arrived(turn);
+      this.#wake?.();
+    });
+    const value = messageOf(turn.file);
+    return { value, tags: { requestId, code, iccid }, origin: name, receipt, effects: [], raw: rawOf(value) };
+  }
+
+  #arrived(turn: Turn): void {
+    const { name } = turn.file;
+    if (this.#options.until === 'asked') {
+      this.#settle(turn, (transaction) => transaction.dueFileAsked(name));
+    } else if (this.#context.store.dueFile(name)?.state === 'delivered') {
+      this.#queue.done(turn); // as its sink has noted
+    } else {
+      this.#settle(turn, (transaction) => transaction.dueFileDelivered(name));
+    }
+  }
+
+  #failed(turn: Turn, error: IovError): void {
+    const { file, failures } = turn;
+    if (!error.retryable && !MENDABLE.has(error.code)) {
+      this.#giveUp(turn, error);
+      return;
+    }
+    const { retryDelayMsMin, retryDelayMsMax } = this.#options;
+    const bounds = { delayMsMin: retryDelayMsMin, delayMsMax: retryDelayMsMax };
+    const again = () => this.#queue.again(turn, backOffMs(failures + 1, bounds));
+    const reason = reasonOf(error);
+    if (error.code === 'STOPPED' || reason === file.reason) again();
+    else this.#note(again, (transaction) => transaction.dueFileFailed(file.name, reason, false));
+  }
+
+  #isTooLate({ dueAt }: DueFile): boolean {
+    return this.#context.clock.now() >= dueAt;
+  }
+
+  /** The engine notes the expiry, for whoever watches; only then is it given up here. */
+  #expire(turn: Turn): void {
+    const { dueAt, expiredAt, reason } = turn.file;
+    if (expiredAt === undefined) {
+      this.#queue.again(turn, 0);
+      return;
+    }
+    const by = `expected by ${new Date(dueAt).toISOString()}`;
+    this.#giveUp(turn, new IovError('COMMAND_EXPIRED', reason === undefined ? by : `${by}; ${reason}`));
+  }
+
+  /** Nobody tries any more; a person may. */
+  #giveUp(turn: Turn, error: IovError): void {
+    const { pipeline } = this.#context;
+    const { name, requestId, code, iccid } = turn.file;
+    const raw = rawOf(messageOf(turn.file));
+    const tags = { requestId, code, iccid };
+    const letter = { pipeline, origin: name, code: error.code, reason: error.message, tags, raw };
+    this.#settle(turn, (transaction) => {
+      transaction.addDeadLetter(letter);
+      transaction.dueFileFailed(name, reasonOf(error), true);
+    });
+  }
+
+  #settle(turn: Turn, effect: Effect): void {
+    this.#note(() => this.#queue.done(turn), effect);
+  }
+
+  /** What cannot be noted breaks the run, which begins anew with what the ledger knows. */
+  #note(then: () => void, effect: Effect): void {
+    this.#underWay += 1;
+    const noted = this.#context.store
+      .commit([effect])
+      .then(then, (thrown: unknown) => {
+        this.#failure ??= IovError.from(thrown);
+      })
+      .finally(() => {
+        this.#underWay -= 1;
+        this.#noting.delete(noted);
+        this.#wake?.();
+      });
+    this.#noting.add(noted);
+  }
+}
+
+/** As table 1 asks for it, without Auth. */
+function messageOf({ requestId, code, iccid }: DueFile): JsonObject {
+  return { RequestID: requestId, ...(code !== '' && { Code: code }), ICCID: iccid };
+}
+
+const rawOf = (message: JsonObject): Uint8Array => Buffer.from(JSON.stringify(message));
+
+/** For `status` and `trace`; a reason that is the same each time is noted once. */
+function reasonOf({ code, message }: IovError): string {
+  return `${code}: ${message}`;
+}
