@@ -1,13 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Log } from '../contract/context.js';
+import type { Log, Observer } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
-import type { JsonObject } from '../contract/tags.js';
 import { SimulatedClock, systemClock } from '../engine/clock.js';
 import { cutoffMs } from '../notice/cutoff.js';
-import { generator } from './generator.js';
+import { checkAlbums } from './albums.js';
 import { checkInbox, type InboxReport, type Sent } from './inbox.js';
-import { EXPORTS, type Role, World } from './world.js';
+import { type Made, make } from './made.js';
+import { EXPORTS } from './roles.js';
+import { type Role, World } from './world.js';
 
 /** The afternoon before the day on which both the daily and the monthly files are due (notice 7.1.1). */
 const AFTERNOON = cutoffMs('2026111516');
@@ -19,6 +20,8 @@ export interface DayOptions {
   /** Absolute. */
   folder: string;
   records: number;
+  /** Cards with pictures, each of which a command asks for. */
+  photos: number;
   bytesMax: number;
   seed: number;
   log: Log;
@@ -34,62 +37,105 @@ export interface Day {
   world: World;
   sent: Sent[];
   report: InboxReport;
+  /** Commands that were answered, each by both its files. */
+  commands: number;
   /** Messages that were not answered with success. */
   unsent: number;
   /** Files that the regulator's own pipeline found wrong. */
   refused: string[];
 }
 
-/** A day of registrations from a car maker through the operator to the regulator, and the midnight before the 16th. */
+/** A day of registrations and commands from a car maker through the operator to the regulator, and the midnight before the 16th. */
 export async function runDay(options: DayOptions, tell: Teller): Promise<Day> {
   prepareFolder(options.folder);
+  tell.phase('people, vehicles, cards and pictures', options.records);
+  const made = make(options, (records) => tell.done(records));
   const clock = new SimulatedClock(AFTERNOON);
-  tell.phase('people, vehicles and cards', options.records);
-  const made = generate(options, tell);
   const world = await World.create({ ...options, makers: made.makers, clock });
+  const watch = new Watch(made);
   try {
-    const refused: string[] = [];
-    let checked = 0;
-    const regulator = await world.startRegulator(({ error }) => {
-      checked += 1;
-      if (error) refused.push(error.message);
-    });
-    const operator = await world.startOperator(made.cards, () => undefined);
+    const regulator = await world.start('regulator', watch.regulator);
+    const operator = await world.start('operator', () => undefined);
     world.writeDemoJson();
+    const { status, position } = ledgerOf(operator);
 
-    tell.phase('messages over TLS (T1)', made.details.size);
-    const sent: Sent[] = [];
-    let unsent = 0;
-    const maker = await world.startMaker(made, ({ tags, error }) => {
-      const message = made.details.get(tags.requestId ?? '');
-      if (error || !message) unsent += 1;
-      else sent.push(message);
-      tell.done(sent.length + unsent);
-    });
-    await maker.ended;
-    writeFileSync(join(options.folder, 'oem', 'sent.ndjson'), sent.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    await until(() => operator.engine.store.status().cards.waitingForCard === 0, [operator]);
+    const pictures = made.asked.length;
+    tell.phase('messages over TLS and pictures over SFTP (T1)', made.details.size + pictures);
+    const maker = await world.start('maker', watch.maker);
+    const roles = [regulator, operator, maker];
+    await until(() => {
+      tell.done(watch.settled);
+      const { cards, dueFiles } = status();
+      const kept = sum(dueFiles.map(({ delivered }) => delivered)); // pictures that are with their registration
+      return watch.settled === made.details.size + pictures && cards.waitingForCard === 0 && kept === pictures;
+    }, roles);
+    writeFileSync(
+      join(options.folder, 'oem', 'sent.ndjson'),
+      watch.sent.map((line) => `${JSON.stringify(line)}\n`).join(''),
+    );
+
+    tell.phase('commands, pictures and contracts (T2, T1)', 2 * pictures);
+    if (pictures > 0) await regulator.engine.once('commands-out', {});
+    await until(() => {
+      const due = ledgerOf(regulator).status().dueFiles;
+      tell.done(sum(due.map(({ delivered }) => delivered)));
+      return sum(due.map(({ open, asked }) => open + asked)) === 0;
+    }, roles);
 
     clock.set(MIDNIGHT);
-    const finished = (name: string) => operator.engine.store.position(name, 'schedule')?.offset === MIDNIGHT;
     tell.phase('files to the regulator (T2)', EXPORTS.length);
     await until(() => {
-      const windows = operator.engine.store.status().windows;
+      const { windows } = status();
       tell.phase('files to the regulator (T2)', sum(windows.map(({ files }) => files)));
       tell.done(sum(windows.map(({ filesDelivered }) => filesDelivered)));
-      return EXPORTS.every(finished);
-    }, [operator, regulator]);
-    const files = sum(operator.engine.store.status().windows.map(({ filesDelivered }) => filesDelivered));
-    await until(() => checked >= files, [operator, regulator]);
+      return EXPORTS.every((name) => position(name, 'schedule')?.offset === MIDNIGHT);
+    }, roles);
+    const files = 2 * pictures + sum(status().windows.map(({ filesDelivered }) => filesDelivered));
+    await until(() => watch.received >= files, roles);
 
-    const { t1Cipher, t2Cipher } = world;
-    const report = await checkInbox(world.inbox, { sent, t1Cipher, t2Cipher, bytesMax: options.bytesMax });
-    return { world, sent, unsent, report, refused };
+    const { sent, refused, unsent } = watch;
+    const ciphers = { t1: world.agreed.t1.cipher!, t2: world.agreed.t2.cipher! };
+    const report = await checkInbox(world.inbox, { sent, ciphers, bytesMax: options.bytesMax });
+    report.problems.push(...(await checkAlbums(world.inbox, made.asked, ciphers)));
+    return { world, sent, unsent, report, refused, commands: pictures };
   } catch (thrown) {
     await world.stop();
     throw thrown;
   }
 }
+
+/** Counts what the car maker's and the regulator's pipelines settle. */
+class Watch {
+  readonly sent: Sent[] = [];
+  readonly refused: string[] = [];
+  unsent = 0;
+  settled = 0;
+  received = 0;
+  readonly #made: Made;
+
+  constructor(made: Made) {
+    this.#made = made;
+  }
+
+  readonly maker: Observer = ({ pipeline, tags, error }) => {
+    if (!pipeline.endsWith('-out') || pipeline === 'contracts-out') return;
+    this.settled += 1;
+    const message = this.#made.details.get(tags.requestId ?? '');
+    if (error) this.unsent += 1;
+    else if (message && pipeline !== 'pictures-out') this.sent.push(message);
+  };
+
+  readonly regulator: Observer = ({ pipeline, error }) => {
+    if (pipeline === 'inbox') this.received += 1;
+    else this.unsent += error ? 1 : 0;
+    if (error) this.refused.push(error.message);
+  };
+}
+
+const ledgerOf = ({ engine: { store } }: Role) => ({
+  status: () => store.status(),
+  position: (pipeline: string, source: string) => store.position(pipeline, source),
+});
 
 /** An empty folder; what an earlier demo left is removed, anything else is not touched. */
 function prepareFolder(folder: string): void {
@@ -105,45 +151,6 @@ function prepareFolder(folder: string): void {
   }
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   writeFileSync(join(folder, MARK), '{}\n', { mode: 0o600 });
-}
-
-interface Made {
-  makers: string[];
-  /** By RequestID. */
-  details: Map<string, Sent>;
-  /** Line JSON: the maker's two files, the operator's card data. */
-  registrations: string;
-  vehicles: string;
-  cards: string;
-}
-
-function generate({ seed, records }: DayOptions, tell: Teller): Made {
-  const source = generator(seed);
-  const makers = new Set<string>();
-  const details = new Map<string, Sent>();
-  const registrations: string[] = [];
-  const vehicles: string[] = [];
-  const cards: string[] = [];
-  const line = (value: JsonObject) => `${JSON.stringify(value)}\n`;
-  for (let index = 0; index < records; index += 1) {
-    const account = source.registration(index);
-    const vehicle = source.vehicle(index);
-    makers.add(account.code).add(vehicle.code);
-    details.set(account.requestId, { kind: 'account', requestId: account.requestId, detail: account.detail });
-    details.set(vehicle.requestId, { kind: 'vehicle', requestId: vehicle.requestId, detail: vehicle.detail });
-    const { operType: OperType, requestId: RequestID, code: Code, detail: EncryptUserInfo } = account;
-    registrations.push(line({ OperType, RequestID, Code, EncryptUserInfo }));
-    vehicles.push(line({ RequestID: vehicle.requestId, Code: vehicle.code, EncryptCarInfo: vehicle.detail }));
-    cards.push(line(source.card(index)));
-    tell.done(index + 1);
-  }
-  return {
-    makers: [...makers],
-    details,
-    registrations: registrations.join(''),
-    vehicles: vehicles.join(''),
-    cards: cards.join(''),
-  };
 }
 
 /** Looks again and again, and gives up when a role breaks. */

@@ -25,8 +25,7 @@ export interface InboxReport {
 /** What the received records are held against. */
 export interface Expected {
   sent: readonly Sent[];
-  t1Cipher: CipherOptions;
-  t2Cipher: CipherOptions;
+  ciphers: { t1: CipherOptions; t2: CipherOptions };
   bytesMax: number;
 }
 
@@ -39,6 +38,7 @@ export async function checkInbox(folder: string, expected: Expected): Promise<In
   const found = new Map<string, { record: JsonObject; times: number }>();
   for (const fileName of readdirSync(folder).sort()) {
     const name = parseFileName(fileName);
+    if (name?.kind === 'album' && !name.partial) continue; // checked by what was asked for: albums.ts
     if (name?.kind !== 'batch' || name.partial) {
       if (!fileName.startsWith('.')) report.problems.push(`${fileName} is no finished file of 6.2.1.2 or 6.2.2.2`);
       continue;
@@ -53,7 +53,7 @@ export async function checkInbox(folder: string, expected: Expected): Promise<In
 }
 
 async function readRecords(path: string, name: BatchName, expected: Expected, problems: string[]) {
-  const cipher = name.extension === 'bin' ? expected.t2Cipher : undefined;
+  const cipher = name.extension === 'bin' ? expected.ciphers.t2 : undefined;
   const [entry] = await unpack(path, cipher, { fileBytesMax: 200_000_000, textBytesMax: 100_000_000 });
   if (!entry) throw new Error(`${path} is an empty zip`);
   const text = await buffer(await entry.open());
@@ -98,7 +98,7 @@ function checkSent(
   expected: Expected,
   problems: string[],
 ): void {
-  const t1 = createCipher(expected.t1Cipher);
+  const t1 = createCipher(expected.ciphers.t1);
   for (const { kind, requestId, detail } of expected.sent) {
     for (const type of ['P', 'F'] as const) {
       const key = kind === 'account' ? keyOf('KH', type, detail.ICCID) : keyOf('CL', type, requestId);

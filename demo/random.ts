@@ -1,5 +1,5 @@
 /** What a number is drawn for; each draws from a stream of its own, so that one asking more does not change the others. */
-export const STREAMS = { person: 1, company: 2, registration: 3, vehicle: 4, card: 5 } as const;
+export const STREAMS = { person: 1, company: 2, registration: 3, vehicle: 4, card: 5, photo: 6 } as const;
 
 /**
  * Numbers that depend on the three words alone (sfc32): the same seed, stream and index give the same numbers, whoever

@@ -77,8 +77,8 @@ t.test('what was answered before a kill -9 is delivered once', { skip: ssh ? fal
     [],
     'what was answered is in one P file and in F, once each, and nothing else',
   );
-  const ciphers = { t1Cipher: site.maker.cipher!, t2Cipher: site.regulator.cipher! };
-  const report = await checkInbox(upload, { sent: maker.answered, ...ciphers, bytesMax: BYTES_MAX });
+  const ciphers = { t1: site.maker.cipher!, t2: site.regulator.cipher! };
+  const report = await checkInbox(upload, { sent: maker.answered, ciphers, bytesMax: BYTES_MAX });
   t.same(report.problems, [], 'each record holds what was sent');
   t.comment(
     `${kills} kills; ${maker.answered.length} messages answered, ${maker.broken} attempts broken, ${maker.refused} refused; ` +
