@@ -2,28 +2,21 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { measure } from './measure.js';
+import type { Answers } from './post.js';
 import type { Row } from './report.js';
 import { serving } from './serving.js';
-
-interface Result {
-  seconds: number;
-  count: number;
-  failures: number;
-  p50: number;
-  p99: number;
-}
 
 /** New TLS connections, each message durable before its answer, beside a bare node:https echo and the same client. */
 export async function intakeBench(count: number): Promise<Row[]> {
   const folder = mkdtempSync(join(tmpdir(), 'iovpipe-bench-'));
   try {
     const echo = await serving('echoServer', {});
-    const floor = await measure<Result>('intakeClient', { port: echo.port, count, success: 'EncryptUserInfo' });
+    const floor = await measure<Answers>('intakeClient', { port: echo.port, count, success: 'EncryptUserInfo' });
     await echo.stop();
     const server = await serving('intakeServer', { folder, cards: count });
-    const result = await measure<Result>('intakeClient', { port: server.port, count, success: '"OprRst":"1"' });
+    const result = await measure<Answers>('intakeClient', { port: server.port, count, success: '"OprRst":"1"' });
     await server.stop();
-    const rate = (of: Result) => of.count / of.seconds;
+    const rate = (of: Answers) => of.count / of.seconds;
     return [
       {
         bench: 'intake',

@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { startOpenSsh } from '../test/support/openssh.js';
 import { chainBench } from './chain.js';
+import { commandsBench } from './commands.js';
 import { connectionsBench } from './connections.js';
 import { exportBench } from './export.js';
 import { intakeBench } from './intake.js';
@@ -26,6 +27,7 @@ const benches: Readonly<Record<string, (server: Server) => Promise<Row[]>>> = {
   export: (server) => exportBench(server, short ? [1] : [1, 4, 16]),
   chain: (server) => chainBench(server, short ? [1] : [1, 4, 16]),
   intake: () => intakeBench(short ? 4_000 : 16_000),
+  commands: () => commandsBench(short ? 10 : 60),
   connections: () => connectionsBench(short ? 100 : 400),
 };
 

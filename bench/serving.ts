@@ -1,17 +1,19 @@
 import { fork } from 'node:child_process';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
-export interface Serving {
+export interface Serving<Result> {
   port: number;
-  stop(): Promise<void>;
+  /** Ends it; gives what it has to say of its run. */
+  stop(): Promise<Result & { peakBytes: number }>;
 }
 
 /** Runs a server task of `tasks/` in a process of its own until stopped. */
-export async function serving(task: string, args: object): Promise<Serving> {
+export async function serving<Result extends object = object>(task: string, args: object): Promise<Serving<Result>> {
   const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), [task, JSON.stringify(args)], {
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const output = child.stdout ? text(child.stdout) : Promise.resolve('');
   const port = await new Promise<number>((resolve, reject) => {
     child.once('message', (message) => resolve((message as { port: number }).port));
     child.once('close', (code) => reject(new Error(`${task} ended with ${code}`)));
@@ -20,7 +22,8 @@ export async function serving(task: string, args: object): Promise<Serving> {
     port,
     stop: async () => {
       child.send('stop');
-      await ended;
+      const line = (await output).trim().split('\n').at(-1) ?? '';
+      return JSON.parse(line) as Result & { peakBytes: number };
     },
   };
 }

@@ -4,6 +4,8 @@ import type { CheckedConfig } from '../engine/config.js';
 import { formatFault } from '../engine/fault.js';
 import { OEM } from './records.js';
 
+export const REGULATOR = { platformId: 'MIIT', password: 'bench-password', codes: [], cipher: OEM.cipher };
+
 /** A real SFTP server for a bench. */
 export interface Server {
   host: string;
@@ -32,7 +34,6 @@ export async function siteConfig(
   connections: string,
   pipelines: string,
 ): Promise<CheckedConfig> {
-  const regulator = { platformId: 'MIIT', password: 'bench-password', codes: [], cipher: OEM.cipher };
   const top = [
     'peers: ${file:peers.yaml}',
     connections,
@@ -40,7 +41,13 @@ export async function siteConfig(
     'pipelines:',
     pipelines,
   ];
-  const path = writeSite({ folder, pipeline: top.join('\n'), peers: { oem: OEM, regulator }, secrets, files: {} });
+  const path = writeSite({
+    folder,
+    pipeline: top.join('\n'),
+    peers: { oem: OEM, regulator: REGULATOR },
+    secrets,
+    files: {},
+  });
   const { config, faults } = await loadAndCheck(path);
   if (!config) throw new Error(faults.map(formatFault).join('\n'));
   return config;
