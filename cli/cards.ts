@@ -2,11 +2,11 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { IovError } from '../contract/error.js';
 import type { CardState, Store } from '../contract/store.js';
+import { localTime } from '../notice/cutoff.js';
 import { compileServiceEnd, type ServiceEnd } from '../notice/service.js';
 import { checked } from './checked.js';
 import { type Command, EXIT, type Given, textOption } from './command.js';
 import { STORE_HELP, storeOptions, withStore } from './store.js';
-import { localTime } from './table.js';
 
 const STATES = ['unregistered', 'waitingForCard', 'complete', 'ended'] as const;
 type State = (typeof STATES)[number];

@@ -1,9 +1,10 @@
 import { IovError } from '../contract/error.js';
 import type { DeadLetter, Store } from '../contract/store.js';
+import { localTime } from '../notice/cutoff.js';
 import { maskValue } from '../notice/mask.js';
 import { type Command, complain, EXIT, type Given, print, printJson, textOption } from './command.js';
 import { STORE_HELP, storeOptions, withStore } from './store.js';
-import { localTime, table } from './table.js';
+import { table } from './table.js';
 
 const REASON_LENGTH_MAX = 100;
 /** Letters of one listing. */

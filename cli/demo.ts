@@ -3,6 +3,7 @@ import { IovError } from '../contract/error.js';
 import type { Day } from '../demo/day.js';
 import { type Command, complain, EXIT, type Given, print, textOption } from './command.js';
 import { Progress } from './progress.js';
+import { verdict } from './report.js';
 
 export const command: Command = {
   usage: 'demo [--out DIR] [--records N] [--photos N] [--bytes-max N] [--seed S] [--stay] [--log LEVEL]',
@@ -47,7 +48,8 @@ regulator checks everything. Ends with a summary; exit 0 when everything is righ
     );
     teller.end();
     print(summary(day, folder, performance.now() - started));
-    const right = day.report.problems.length === 0 && day.refused.length === 0 && day.unsent === 0;
+    const isRight = day.report.problems.length === 0 && day.refused.length === 0 && day.unsent === 0;
+    const right = isRight && reportsOf(day).every(({ green }) => green);
     if (given.values.stay) {
       complain(`staying up; ${folder}/demo.json names the endpoints; Ctrl-C ends`);
       await new Promise((stop) => process.once('SIGINT', stop).once('SIGTERM', stop));
@@ -80,6 +82,9 @@ class ProgressTeller {
   }
 }
 
+/** A day without commands has nothing to report. */
+const reportsOf = ({ reports }: Day) => reports.filter(({ windows, commands }) => windows.length + commands.length > 0);
+
 const PROBLEMS_SHOWN = 20;
 
 function summary(day: Day, folder: string, durationMs: number): string {
@@ -100,6 +105,8 @@ function summary(day: Day, folder: string, durationMs: number): string {
     `commands answered with pictures and contract: ${day.commands}`,
     'received by the regulator:',
     ...rows,
+    "the regulator's report:",
+    ...reportsOf(day).map((report) => `  ${verdict(report)}`),
     wrong.length === 0
       ? 'every message is in exactly one daily file and in the monthly one, as it was sent: all right'
       : `${wrong.length} problems:\n${told.join('\n')}`,

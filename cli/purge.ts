@@ -3,11 +3,12 @@ import { IovError } from '../contract/error.js';
 import { PURGED, type Purged, type PurgeRow } from '../contract/purge.js';
 import { systemClock } from '../engine/clock.js';
 import type { CheckedConfig } from '../engine/config.js';
+import { localTime } from '../notice/cutoff.js';
 import { checked } from './checked.js';
 import { type Command, complain, EXIT, type Given, print, printJson, textOption } from './command.js';
 import { stopSignal } from './run.js';
 import { STORE_HELP, storeOptions, withStore } from './store.js';
-import { localTime, table } from './table.js';
+import { table } from './table.js';
 
 const LISTED_MAX = 100;
 const HEADINGS: Readonly<Record<keyof Purged, string>> = {

@@ -2,11 +2,11 @@ import { IovError } from '../contract/error.js';
 import type { ReceivedDay } from '../contract/received.js';
 import { systemClock } from '../engine/clock.js';
 import { waitingLetters } from '../engine/deadLetters.js';
-import { cutoffOf, isCutoff } from '../notice/cutoff.js';
+import { cutoffOf, isCutoff, localTime } from '../notice/cutoff.js';
 import { type DayQuestion, type DayReport, dayReport } from '../notice/dayReport.js';
 import { type Command, EXIT, type Given, print, printJson, textOption } from './command.js';
 import { STORE_HELP, storeOptions, withStore } from './store.js';
-import { localTime, table } from './table.js';
+import { table } from './table.js';
 
 /** Files named below a table; the rest is in `--json`, or among the dead letters. */
 const SHOWN_MAX = 40;
@@ -63,7 +63,8 @@ export function reportPage(report: DayReport): string {
   return [verdict(report), ...windowLines(windows), ...wrongLines(wrong), ...commandLines(report)].join('\n');
 }
 
-function verdict({ day, green, windows, commands }: DayReport): string {
+/** The first line of a page. */
+export function verdict({ day, green, windows, commands }: DayReport): string {
   const onTime = windows.filter(({ state, faults }) => state === 'onTime' && faults.length === 0).length;
   const open = windows.filter(({ state }) => state === 'open').length;
   const asked = commands.reduce((sum, count) => sum + count.asked, 0);

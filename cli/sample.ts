@@ -1,9 +1,10 @@
 import { IovError } from '../contract/error.js';
 import type { Sample, Verdict } from '../contract/sample.js';
 import type { Store } from '../contract/store.js';
+import { localTime } from '../notice/cutoff.js';
 import { type Command, complain, EXIT, type Given, print, printJson, textOption } from './command.js';
 import { STORE_HELP, storeOptions, withStore } from './store.js';
-import { localTime, table } from './table.js';
+import { table } from './table.js';
 
 /** Samples of one listing. */
 const LISTED_MAX = 200;

@@ -1,7 +1,8 @@
 import type { StoreStatus } from '../contract/store.js';
+import { localTime } from '../notice/cutoff.js';
 import { type Command, EXIT, print, printJson } from './command.js';
 import { STORE_HELP, storeOptions, withStore } from './store.js';
-import { localTime, table } from './table.js';
+import { table } from './table.js';
 
 /** Windows beyond these are old news. */
 const WINDOWS_SHOWN_MAX = 40;

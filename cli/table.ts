@@ -12,8 +12,3 @@ export function table(heading: readonly string[], rows: readonly (readonly (stri
       .trimEnd();
   return [heading, ...cells].map((row) => `  ${line(row)}`).join('\n');
 }
-
-/** A time in Asia/Shanghai, as people read it: `2022-11-16 00:00:05`. */
-export function localTime(timeMs: number): string {
-  return new Date(timeMs + 8 * 3_600_000).toISOString().slice(0, 19).replace('T', ' ');
-}

@@ -1,6 +1,6 @@
+import { localTime } from '../notice/cutoff.js';
 import { type Command, complain, EXIT, print, printJson } from './command.js';
 import { STORE_HELP, storeOptions, withStore } from './store.js';
-import { localTime } from './table.js';
 
 export const command: Command = {
   usage: 'trace KEY [--file FILE | --archive PATH] [--json]',

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import type { Log, Observer } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import { SimulatedClock, systemClock } from '../engine/clock.js';
+import { waitingLetters } from '../engine/deadLetters.js';
 import { cutoffMs } from '../notice/cutoff.js';
+import { type DayReport, dayReport } from '../notice/dayReport.js';
 import { checkAlbums } from './albums.js';
 import { checkInbox, type InboxReport, type Sent } from './inbox.js';
 import { type Made, make } from './made.js';
@@ -43,6 +45,8 @@ export interface Day {
   unsent: number;
   /** Files that the regulator's own pipeline found wrong. */
   refused: string[];
+  /** What `iovpipe report` tells the regulator of the day of the commands, and of the day of the files. */
+  reports: DayReport[];
 }
 
 /** A day of registrations and commands from a car maker through the operator to the regulator, and the midnight before the 16th. */
@@ -93,11 +97,15 @@ export async function runDay(options: DayOptions, tell: Teller): Promise<Day> {
     const files = 2 * pictures + sum(status().windows.map(({ filesDelivered }) => filesDelivered));
     await until(() => watch.received >= files, roles);
 
+    const { store } = regulator.engine;
+    const reports = ['20261115', '20261116'].map((day) =>
+      dayReport({ day, nowMs: MIDNIGHT, expected: [] }, store.received.day(day, MIDNIGHT), waitingLetters(store)),
+    );
     const { sent, refused, unsent } = watch;
     const ciphers = { t1: world.agreed.t1.cipher!, t2: world.agreed.t2.cipher! };
     const report = await checkInbox(world.inbox, { sent, ciphers, bytesMax: options.bytesMax });
     report.problems.push(...(await checkAlbums(world.inbox, made.asked, ciphers)));
-    return { world, sent, unsent, report, refused, commands: pictures };
+    return { world, sent, unsent, report, refused, reports, commands: pictures };
   } catch (thrown) {
     await world.stop();
     throw thrown;

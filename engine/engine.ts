@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Source } from '../contract/component.js';
@@ -96,6 +97,7 @@ export class Engine {
    * @param ready called when every listener is up
    */
   async serve(stop: AbortSignal, ready: () => void): Promise<void> {
+    setMaxListeners(0, stop); // each pipeline listens, and each wait of a schedule
     const lasting = this.#config.pipelines.filter(({ source, manual }) => source.spec.lasts !== 'window' && !manual);
     const scheduled = this.#config.pipelines.filter(({ schedule }) => schedule);
     const runs = new Map<CheckedPipeline, ChainRun>();

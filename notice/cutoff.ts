@@ -38,6 +38,11 @@ export function timestampOf(timeMs: number): string {
   );
 }
 
+/** A time in Asia/Shanghai, as people read it: `2022-11-16 00:00:05`. */
+export function localTime(timeMs: number): string {
+  return new Date(timeMs + OFFSET_MS).toISOString().slice(0, 19).replace('T', ' ');
+}
+
 /** The time of a YYYYMMDDHHMISS, or undefined where there is no such second, or it is before 1992. */
 export function parseTimestamp(text: string): number | undefined {
   if (!isSecond(text)) return undefined;

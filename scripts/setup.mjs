@@ -1,6 +1,6 @@
 // Makes a fresh clone ready: `npm start` and `npm test` call it first. Installs only what is missing, then compiles.
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -23,6 +23,7 @@ if (changedAt('node_modules/.package-lock.json') < changedAt('package-lock.json'
   run('npm', 'install', '--no-save', '--no-audit', '--no-fund');
 }
 run(process.execPath, 'node_modules/typescript/bin/tsc', '-b');
+chmodSync('dist/cli/main.js', 0o755); // `npx iovpipe`
 
 if (process.argv.includes('--tests')) {
   if (!existsSync('node_modules/@tapjs/test-built') || !existsSync('.tap/plugins')) {
@@ -37,6 +38,7 @@ function installServices() {
     ['/usr/sbin/sshd', 'openssh-server'],
     ['/usr/bin/sftp', 'openssh-client'],
     ['/usr/bin/curl', 'curl'],
+    ['/usr/bin/zip', 'zip'],
     ['/usr/bin/unzip', 'unzip'],
     ['/usr/bin/openssl', 'openssl'],
   ];

@@ -1,4 +1,5 @@
 import type { TraceStep, WindowRow } from '../../contract/store.js';
+import { localTime } from '../../notice/cutoff.js';
 import { baseNameOf } from '../../notice/fileName.js';
 import type { Cards } from './cards.js';
 import type { Database, Statement } from './database.js';
@@ -144,7 +145,7 @@ function fileSteps(file: TimedFile): TraceStep[] {
 
 function dueSteps(due: TimedDueFile): TraceStep[] {
   const { name, code, state, dueAt, askedAt, deliveredAt, expiredAt, failedAt, reason } = due;
-  const by = new Date(dueAt).toISOString();
+  const by = localTime(dueAt);
   const why = reason === undefined ? '' : `: ${reason}`;
   const steps: TraceStep[] = [
     { at: due.acceptedAt, step: 'due', text: `${name} is due by ${by}${code && `, from ${code}`} (${state})${why}` },

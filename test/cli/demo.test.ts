@@ -5,12 +5,18 @@ import { iovpipe } from '../support/cli.js';
 
 t.test('demo plays the day, proves it and leaves what design promises', async (t) => {
   const folder = t.testdir();
-  const words = ['demo', '--out', 'out', '--records', '30', '--bytes-max', '20_000', '--seed', '7'];
+  const words = ['demo', '--out', 'out', '--records', '30', '--photos', '6', '--bytes-max', '20_000', '--seed', '7'];
   const { code, stdout, stderr } = await iovpipe(words, folder);
   t.equal(code, 0, stderr);
   t.match(stdout, 'sent and answered with success: 30 accounts, 30 vehicles; not: 0\n');
   t.match(stdout, 'every message is in exactly one daily file and in the monthly one, as it was sent: all right\n');
-  t.match(stderr, 'messages over TLS (T1): 60 of 60\n', 'plain lines where there is no terminal');
+  t.match(stdout, 'commands answered with pictures and contract: 6\n');
+  t.match(
+    stderr,
+    'messages over TLS and pictures over SFTP (T1): 66 of 66\n',
+    'plain lines where there is no terminal',
+  );
+  t.notMatch(stderr, /Warning/);
 
   const out = join(folder, 'out');
   const sent = readFileSync(join(out, 'oem', 'sent.ndjson'), 'utf8')

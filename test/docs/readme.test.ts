@@ -28,6 +28,8 @@ interface DemoJson {
   };
 }
 
+const VEHICLE = ['accepted', 'archived', 'window', 'file', 'packed', 'delivered'];
+
 /** What stands between ``` and ```, with its language. */
 const blocks = (page: string) =>
   [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language = '', text = '']) => ({ language, text }));
@@ -45,13 +47,13 @@ t.test('both languages have the same sections, commands and tables', async (t) =
     links: [...page.matchAll(/\]\(([^)]*)\)/g)].map(([, to]) => to).filter((to) => !to?.startsWith('README')),
   });
   t.strictSame(shape(CHINESE), shape(README));
-  t.equal(inBash.length, 2);
+  t.equal(inBash.length, 4);
 });
 
 t.test('what the README shows works as pasted, beside a demo that stays', async (t) => {
   const folder = t.testdir();
   const out = join(folder, 'demo-out');
-  const words = ['demo', '--stay', '--out', out, '--records', '200', '--bytes-max', '100000'];
+  const words = ['demo', '--stay', '--out', out, '--records', '200', '--photos', '3', '--bytes-max', '100000'];
   const demo = new IovpipeProcess(words, folder);
   t.teardown(() => demo.signal('SIGKILL'));
   await demo.says(({ msg }) => msg.startsWith('staying up'));
@@ -99,6 +101,22 @@ t.test('what the README shows works as pasted, beside a demo that stays', async 
     t.match(status.stdout, /KH_0002_2026111600_P +delivered/);
   });
 
+  await t.test('a command by curl brings pictures and contract, under the names of the notice', async (t) => {
+    const { stdout, stderr } = await bash(inBash[2]);
+    t.match(stdout, /^\{"RequestID":"CURL-\d+","OprRst":"1"\}/, stderr);
+    t.match(stdout, /^HT_CURL-\d+_[A-Z0-9]+\.bin$/m);
+    t.match(stdout, /KH_CURL-\d+_0002_001\.jpg$/m);
+    const [, id = ''] = /"RequestID":"([^"]+)"/.exec(stdout) ?? [];
+    const told = await npx(['trace', id]);
+    const steps = told.stdout.split('\n').flatMap((line) => /^\S+ \S+ {2}(\w+)/.exec(line)?.[1] ?? []);
+    t.strictSame(new Set(steps), new Set(['accepted', 'due', 'asked', 'file', 'packed', 'delivered']), told.stdout);
+  });
+
+  await t.test('pictures sent by sftp from the shell are kept with their registration', async (t) => {
+    const { stdout, stderr } = await bash(inBash[3]);
+    t.match(stdout, /var\/pictures\/8986\d+\/KH_[A-Z0-9-]+_[A-Z0-9]+\.bin/, stderr);
+  });
+
   await t.test('what is wrong gets the answer of table 9 with its cause', async (t) => {
     const forged = { PlatformID: t1.platformId, SignNature: '0'.repeat(64) };
     const wrong: [string, ReturnType<typeof send>, number, JsonObject][] = [
@@ -133,8 +151,12 @@ t.test('what the README shows works as pasted, beside a demo that stays', async 
       const { stdout, stderr } = await npx(['trace', requestId]);
       const steps = stdout.split('\n').flatMap((line) => /^\S+ \S+ {2}(\w+)/.exec(line)?.[1] ?? []);
       t.equal(steps[0], 'accepted', stderr);
-      const life = ['accepted', 'archived', 'window', 'file', 'packed', 'delivered'];
-      t.strictSame([...new Set(steps)], life, `${kind}: ${stdout}`);
+      const life = {
+        account: ['accepted', 'archived', 'due', 'delivered', 'window', 'file', 'packed'],
+        vehicle: VEHICLE,
+      };
+      t.strictSame([...new Set(steps)], life[kind], `${kind}: ${stdout}`);
+      t.equal(steps.at(-1), 'delivered');
       t.match(stdout, /_P, |_P of/);
       t.match(stdout, /_F, |_F of/);
     }

@@ -45,7 +45,7 @@ for (const name of SHIPPED) {
     const site: Record<string, string> = { [name]: read(name) };
     for (const file of named('file', read(name))) site[`${beside}${file}`] = 'a text\n';
     site['pipelines/peers.yaml'] = OPERATOR;
-    site['pipelines/logins.yaml'] = '[{ username: operator, publicKey: ssh-ed25519 AAAA }]';
+    site[`${beside}logins.yaml`] = '[{ username: operator, publicKey: ssh-ed25519 AAAA }]';
     site['peers.yaml'] = read('peers.yaml');
     const secrets = named('secret', Object.values(site).join('\n'));
     for (const secret of secrets) site[`${beside}secrets/${secret}`] = '0123456789abcdef0123456789abcdef\n';

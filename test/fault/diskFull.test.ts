@@ -50,7 +50,7 @@ t.test('an archive without room answers 604, and takes everything once there is 
   t.setTimeout(120_000);
   const upload = join(ssh.directory, 'full-intake');
   mkdirSync(upload);
-  const { folder, grow } = siteOnSmallDisk(t, 'var', 1_500);
+  const { folder, grow } = siteOnSmallDisk(t, 'var', 2_500);
   const site = await operatorSite({ folder, server: ssh, upload, bytesMax: 200_000 });
   const maker = new CarMaker(site, generator(SEED));
   const daemon = new IovpipeProcess(['run', site.path], site.folder, AFTERNOON_MS);
