@@ -13,5 +13,9 @@ export interface Tags {
   /** Which card of its message this is, from 2 on, where a peer's dialect lists several cards in one message. */
   part?: number;
   /** SM3 of the decrypted content, to tell a retry from a RequestID used twice. */
-  digest?: string;
+  digest?: Digest;
 }
+
+/** Hex digits, or what gives them when they are first asked for: a chain that compares nothing pays for none. */
+export type Digest = string | { toJSON(): string };
+export const digestText = (digest: Digest): string => (typeof digest === 'string' ? digest : digest.toJSON());

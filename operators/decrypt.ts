@@ -103,7 +103,7 @@ class Decrypt implements Kernel {
 }
 
 function withRecord(item: Item, record: JsonObject): Item {
-  const tags: Tags = { ...item.tags, digest: digestOf(item.tags, record) };
+  const tags: Tags = { ...item.tags, digest: new ContentDigest(item.tags, record) };
   if (typeof record.ICCID === 'string') tags.iccid = record.ICCID;
   return { ...item, value: record, tags };
 }
@@ -125,6 +125,22 @@ function withRecords(item: Item, records: readonly JsonObject[]): Item[] {
 }
 
 /** The same for the same content, however it was encrypted and in whatever order its fields stand. */
+class ContentDigest {
+  readonly #tags: Tags;
+  readonly #record: JsonObject;
+  #digest: string | undefined;
+
+  constructor(tags: Tags, record: JsonObject) {
+    this.#tags = tags;
+    this.#record = record;
+  }
+
+  toJSON(): string {
+    this.#digest ??= digestOf(this.#tags, this.#record);
+    return this.#digest;
+  }
+}
+
 function digestOf({ operType, code }: Tags, record: JsonObject): string {
   const keys = Object.keys(record).sort();
   const isFlat = keys.every((key) => typeof record[key] === 'string');

@@ -1,6 +1,6 @@
 import { IovError } from '../contract/error.js';
 import type { Effect, StoredRequest, Transaction } from '../contract/store.js';
-import type { Tags } from '../contract/tags.js';
+import { digestText, type Tags } from '../contract/tags.js';
 
 /** What tells a request, and a retry of it, from another one. */
 export interface RequestContent {
@@ -45,7 +45,7 @@ export function seenRequest(
   const platformId = askerOf(tags);
   if (platformId === undefined || requestId === undefined) return undefined;
   const seen = transaction.request(platformId, requestId);
-  if (!seen || (seen.kind === kind && seen.digest === digest)) return seen;
+  if (!seen || (seen.kind === kind && seen.digest === (digest && digestText(digest)))) return seen;
   const first = new Date(seen.acceptedAt).toISOString();
   throw new IovError(
     'REQUEST_REUSED',
@@ -63,7 +63,7 @@ function remember(transaction: Transaction, { kind, tags, textDigest }: RequestC
     kind,
     code,
     ...(iccid !== undefined && { iccid }),
-    ...(digest !== undefined && { digest }),
+    ...(digest !== undefined && { digest: digestText(digest) }),
     ...(textDigest !== undefined && { textDigest }),
   });
 }

@@ -2,6 +2,7 @@ import t from 'tap';
 import type { Kernel } from '../../contract/component.js';
 import type { IovError } from '../../contract/error.js';
 import { Receipt } from '../../contract/receipt.js';
+import { digestText } from '../../contract/tags.js';
 import { createCipher } from '../../crypto/cipher.js';
 import { spec as decryptSpec } from '../../operators/decrypt.js';
 import { spec as encryptSpec } from '../../operators/encryptField.js';
@@ -27,7 +28,7 @@ const encrypted = (plain: unknown, cipher = maker.cipher!) => ({
 t.test('the record comes out, with its ICCID and a digest', async (t) => {
   const item = await decrypt(encrypted(registration), tags);
   t.same(item.value, registration);
-  t.match(item.tags, { ...tags, iccid: registration.ICCID, digest: /^[0-9a-f]{64}$/ });
+  t.match(JSON.parse(JSON.stringify(item.tags)), { ...tags, iccid: registration.ICCID, digest: /^[0-9a-f]{64}$/ });
 });
 
 t.test('each platform has its own cipher', async (t) => {
@@ -41,7 +42,7 @@ t.test('each platform has its own cipher', async (t) => {
 
 t.test('the digest is that of the content: not of IV, order or spelling, but of every value', async (t) => {
   const digest = async (value: object, changes: object = {}) =>
-    (await decrypt(value, { ...tags, ...changes })).tags.digest;
+    digestText((await decrypt(value, { ...tags, ...changes })).tags.digest ?? '');
   const first = await digest(encrypted(registration));
   t.equal(await digest(encrypted(registration)), first, 'encrypted anew');
   t.equal(
@@ -119,7 +120,7 @@ t.test('the cards of one message are records of their own, which settle it toget
       ['c', 'R1', 3],
     ],
   );
-  t.equal(new Set(items.map(({ tags }) => tags.digest)).size, 3);
+  t.equal(new Set(items.map(({ tags }) => digestText(tags.digest ?? ''))).size, 3);
   t.same(
     items.map(({ origin }) => origin),
     ['here, card 1', 'here, card 2', 'here, card 3'],
