@@ -17,7 +17,7 @@ export interface RoleSite {
 /** The operator's pipelines that deliver a window. */
 export const EXPORTS = ['accounts-daily', 'accounts-monthly', 'vehicles-daily', 'vehicles-monthly'] as const;
 /** All that deliver to the regulator. */
-const DELIVERIES = [...EXPORTS, 'pictures-in', 'pictures-out'];
+const DELIVERIES = [...EXPORTS, 'contracts-in', 'pictures-out'];
 
 /** The regulator: its drop box, the check of what it takes in, and its commands. */
 export function regulator({ folder, t1, t2, tls, ports, keys }: Agreed): RoleSite {
@@ -27,7 +27,7 @@ export function regulator({ folder, t1, t2, tls, ports, keys }: Agreed): RoleSit
       pipeline: shipped('pipelines/regulator.yaml'),
       peers: { operator: t2, oem: t1 },
       secrets: { 'host.key': keys.regulatorHost.privateKey },
-      files: { 'logins.yaml': loginOf('operator', keys.operator.publicKey), 'ca.crt': tls.ca },
+      files: { 'logins.yaml': loginOf('operator', keys.operator.publicKey, { directory: '.' }), 'ca.crt': tls.ca },
     },
     changes: {
       components: { sftpServer: { listen: `${LOOPBACK}:${ports.regulatorSftp}` } },
@@ -134,5 +134,5 @@ export function endpoints({ folder, t1, t2, ports }: Agreed, operatorId: string)
 }
 
 const shipped = (path: string) => readFileSync(join(SHIPPED, path), 'utf8');
-const loginOf = (username: string, publicKey: string) =>
-  JSON.stringify([{ username, publicKey: publicKey.trim(), directory: '.' }]);
+const loginOf = (username: string, publicKey: string, more: object = {}) =>
+  JSON.stringify([{ username, publicKey: publicKey.trim(), ...more }]);

@@ -11,7 +11,7 @@ import { ChainRun, type Surroundings } from './chain.js';
 import type { CheckedConfig, CheckedPipeline } from './config.js';
 import { deliveredShare, watchDeadline } from './deadline.js';
 import { watchDueFiles } from './dueFiles.js';
-import { removePartialFiles } from './outbox.js';
+import { tidyOutbox } from './outbox.js';
 import { keepRetention } from './retention.js';
 import { turns } from './schedule.js';
 
@@ -43,9 +43,9 @@ export class Engine {
     const { Packer } = await import('../workers/packer.js');
     await mkdir(dirname(config.archivePath), { recursive: true, mode: 0o700 });
     await mkdir(config.outbox, { recursive: true, mode: 0o700 });
-    await removePartialFiles(config.outbox);
     const { clock, log } = options;
     const store = await openSqliteStore({ path: config.archivePath, clock, log });
+    await tidyOutbox(config.outbox, store);
     const connections = new Map<string, Connection>();
     const engine = new Engine(config, options, store, new Packer(store, config.outbox), connections);
     for (const [name, { spec, options: wanted, place }] of Object.entries(config.connections)) {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type Static, Type } from 'typebox';
 import { backOff } from '../connections/backOff.js';
 import { judgeReply } from '../connections/httpsAnswer.js';
@@ -138,6 +139,7 @@ class HttpsSink implements Sink {
     this.#rate = rate;
     this.#dialect = dialect;
     this.concurrency = options.concurrency;
+    setMaxListeners(0, this.#stop.signal); // each message that waits for its next attempt listens
   }
 
   async write(item: Item): Promise<void> {

@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import type { Drop } from '../connections/dropFolder.js';
 import { defineSource } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
+import { GLOB, likeAny } from '../stores/files/globs.js';
 import type { SeenFile } from '../stores/files/receivedFiles.js';
 
 const count = (description: string, value: number, maximum: number) =>
@@ -53,6 +54,12 @@ const options = Type.Object(
       ),
       { description: 'Who may send.', minItems: 1, maxItems: 1_000 },
     ),
+    except: Type.Array(Type.String({ pattern: GLOB }), {
+      description: 'Names that are left to another pipeline, which takes them by a `directoryWatch`.',
+      default: [],
+      maxItems: 100,
+      examples: [['HT_*']],
+    }),
     handled: Type.Union([Type.Literal('keep'), Type.Literal('remove')], {
       description:
         'What becomes of a file that has arrived at the sink: it is kept and remembered, or removed. One that failed is kept.',
@@ -104,6 +111,7 @@ logins:
       import('../stores/files/staleFiles.js'),
     ]);
     const { log } = context;
+    const isElsewhere = likeAny(options.except);
     const waiting: SeenFile[] = [];
     let wake: () => void = () => undefined;
     let closed = false;
@@ -116,6 +124,7 @@ logins:
         folder: new DropFolder({ username: login.username, directory: local, shownAt, fileBytesMax }),
       };
     });
+    for (const { folder } of logins) await folder.make(); // before another pipeline watches them
     const [host, port] = [
       options.listen.replace(/:\d+$/, '').replace(/^\[|\]$/g, ''),
       Number(options.listen.replace(/^.*:/, '')),
@@ -128,6 +137,7 @@ logins:
       log,
       hasRoom: () => waiting.length < options.waitingMax,
       onDrop: (drop) => {
+        if (isElsewhere(drop.name)) return;
         waiting.push(seen(drop));
         wake();
       },
@@ -152,10 +162,9 @@ logins:
       },
       async open() {
         for (const { folder } of logins) {
-          await folder.make();
           for await (const drop of folder.drops()) {
             const file = seen(drop);
-            if (!received.isHandled(file)) waiting.push(file);
+            if (!isElsewhere(drop.name) && !received.isHandled(file)) waiting.push(file);
           }
         }
         await box.listen();

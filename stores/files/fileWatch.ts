@@ -4,6 +4,7 @@ import type { Source } from '../../contract/component.js';
 import type { Context } from '../../contract/context.js';
 import { IovError } from '../../contract/error.js';
 import type { Item } from '../../contract/item.js';
+import { GLOB, likeAny } from './globs.js';
 import { fingerprintOf, ReceivedFiles, type SeenFile } from './receivedFiles.js';
 import { StaleFiles } from './staleFiles.js';
 
@@ -27,12 +28,18 @@ const count = (description: string, value: number, minimum: number, maximum: num
 
 /** Options of every source that watches a place. */
 export const watchOptions = {
-  match: Type.Array(Type.String({ pattern: '^[A-Za-z0-9._*?-]{1,100}$' }), {
+  match: Type.Array(Type.String({ pattern: GLOB }), {
     description: 'Names that are taken; `*` stands for any characters, `?` for one.',
     default: ['*'],
     minItems: 1,
     maxItems: 100,
     examples: [['KH_*.bin', 'HT_*.bin']],
+  }),
+  except: Type.Array(Type.String({ pattern: GLOB }), {
+    description: 'Names that are left to another pipeline.',
+    default: [],
+    maxItems: 100,
+    examples: [['HT_*']],
   }),
   handled: Type.Union([Type.Literal('keep'), Type.Literal('remove')], {
     description:
@@ -59,6 +66,7 @@ export const HOW_FILES_ARE_TAKEN = [
 
 export interface WatchOptions {
   match: string[];
+  except: string[];
   pollMs: number;
   fileBytesMax: number;
   waitingMax: number;
@@ -82,7 +90,7 @@ export class FileWatch implements Source {
   readonly #place: Place;
   readonly #options: WatchOptions;
   readonly #context: Context;
-  readonly #matches: RegExp;
+  readonly #isWanted: (name: string) => boolean;
   readonly #received: ReceivedFiles;
   readonly #stale: StaleFiles;
   readonly #closing = new AbortController();
@@ -97,7 +105,8 @@ export class FileWatch implements Source {
     this.#place = place;
     this.#options = options;
     this.#context = context;
-    this.#matches = new RegExp(`^(?:${options.match.map(patternOf).join('|')})$`);
+    const [matches, isElsewhere] = [likeAny(options.match), likeAny(options.except)];
+    this.#isWanted = (name) => matches(name) && !isElsewhere(name);
     this.#received = new ReceivedFiles(context, (file) => place.release(file, this.#releasing.signal));
     this.#stale = new StaleFiles(context, options.staleTmpMs, options.waitingMax);
   }
@@ -137,7 +146,7 @@ export class FileWatch implements Source {
       if (name.startsWith('.')) return;
       if (!PLAIN.test(name)) return void (oddNames.size < this.#options.waitingMax && oddNames.add(key));
       const isTmp = name.endsWith(SUFFIX);
-      if (!this.#matches.test(isTmp ? name.slice(0, -SUFFIX.length) : name)) return;
+      if (!this.#isWanted(isTmp ? name.slice(0, -SUFFIX.length) : name)) return;
       if (isTmp) return this.#stale.see(file);
       if (this.#received.isUnderWay(file) || this.#received.isHandled(file)) return;
       const fingerprint = fingerprintOf(file);
@@ -208,5 +217,3 @@ export class FileWatch implements Source {
     log.error(fields, 'a file cannot be taken; it is tried again at each look');
   }
 }
-
-const patternOf = (glob: string) => glob.replace(/[.-]/g, '\\$&').replace(/\*+/g, '.*').replaceAll('?', '.');

@@ -62,6 +62,7 @@ export async function startBox(
     listen: '127.0.0.1:0',
     path: '/',
     handled: 'keep',
+    except: [],
     connectionsPerLogin: 20,
     connectionsMax: 200,
     fileBytesMax: 1_000_000_000,

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 const CLOCK = new URL('./movedClock.js', import.meta.url).href;
-/** No process of a test outlives this. */
+/** No process of a test outlives this, unless the test says how long it may live. */
 const LIFETIME_MS = 120_000;
 
 /** A line of its log; what is no JSON stands in `msg`. */
@@ -28,7 +28,7 @@ export class IovpipeProcess {
   readonly #listeners = new Set<(said: Said | undefined) => void>();
 
   /** @param nowMs what its clock shows at the start; the machine's time by default */
-  constructor(words: readonly string[], folder: string, nowMs: number = Date.now()) {
+  constructor(words: readonly string[], folder: string, nowMs: number = Date.now(), lifetimeMs: number = LIFETIME_MS) {
     // without the tester's own secrets, and without what the test runner would load into the process
     const { CREDENTIALS_DIRECTORY: _, NODE_OPTIONS: __, ...env } = process.env;
     env.IOVPIPE_TEST_CLOCK_OFFSET_MS = String(nowMs - Date.now());
@@ -36,7 +36,7 @@ export class IovpipeProcess {
       cwd: folder,
       env,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      timeout: LIFETIME_MS,
+      timeout: lifetimeMs,
       killSignal: 'SIGKILL',
     });
     const lines = createInterface(this.#child.stderr!).on('line', (line) => this.#hear(line));

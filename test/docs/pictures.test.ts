@@ -1,0 +1,111 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { parse } from 'yaml';
+import { CODES } from '../../contract/codes.js';
+import { loadAndCheck } from '../../engine/check.js';
+import { makeKey } from '../support/dropBox.js';
+import { writeSite } from '../support/site.js';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+const PAGE = read('docs/pictures.md');
+const SSHD = ['/usr/sbin/sshd', '/usr/local/sbin/sshd'].find((path) => existsSync(path));
+
+type Parts = Record<'connections' | 'pipelines', Record<string, unknown>>;
+
+const blocks = (language: string) =>
+  [...PAGE.matchAll(/^```(\w+)\n(.*?)^```$/gms)].filter(([, of]) => of === language).map(([, , text = '']) => text);
+/** The cells of the table with this heading in its first cell. */
+const tableOf = (heading: string) => {
+  const [, rows = ''] = new RegExp(`^\\| ${heading} \\|.*\\n\\|[-|]+\\|\\n((?:\\|.*\\n)+)`, 'm').exec(PAGE) ?? [];
+  return rows
+    .trim()
+    .split('\n')
+    .map((row) => row.slice(2, -2).split(' | '));
+};
+const unquoted = (cell = '') => cell.replaceAll('`', '');
+/** The names behind `${kind:…}` in a text. */
+const named = (kind: string, text: string) =>
+  [...text.matchAll(new RegExp(`\\$\\{${kind}:([^}]+)\\}`, 'g'))].map(([, name = '']) => name);
+
+/** What `check` says of the shipped pipeline file with the connections and pipelines of a block in it. */
+async function faultsOf(t: Test, block: string): Promise<string[]> {
+  const folder = t.testdir();
+  const shipped = parse(read('pipeline.yaml').replace(/(\d)_(?=\d{3})/g, '$1')) as Parts;
+  const changes = parse(block) as Partial<Parts>;
+  const connections = { ...shipped.connections, ...changes.connections };
+  const pipelines = { ...shipped.pipelines, ...changes.pipelines };
+  const text = JSON.stringify({ ...shipped, connections, pipelines }, undefined, 1); // JSON is YAML
+  const site: Record<string, string> = { 'pipeline.yaml': text };
+  for (const file of named('file', text)) site[file] = 'a text\n';
+  site['peers.yaml'] = read('peers.yaml');
+  site['logins.yaml'] = '[{ username: oem, publicKey: ssh-ed25519 AAAA }]';
+  for (const secret of named('secret', Object.values(site).join('\n')))
+    site[`secrets/${secret}`] = '0123456789abcdef0123456789abcdef\n';
+  writeSite(folder, site);
+  const { faults } = await loadAndCheck(join(folder, 'pipeline.yaml'));
+  return faults.map(({ place, message }) => `${place}: ${message}`);
+}
+
+t.test('each pipeline on the page is taken by `check`, in place of the shipped one', async (t) => {
+  const found = blocks('yaml');
+  t.equal(found.length, 2);
+  for (const [index, block] of found.entries()) {
+    await t.test(`block ${index + 1}`, async (t) => t.strictSame(await faultsOf(t, block), []));
+  }
+  await t.test('a slip would be told', async (t) => {
+    t.match(await faultsOf(t, found[0]!.replace('tie:', 'tied:')), [/pictures-in\.operators\[0\].*tie/]);
+  });
+});
+
+t.test(
+  'every file that the page names exists, and every pipeline is in the file that is said to hold it',
+  async (t) => {
+    const files = [...PAGE.matchAll(/`([\w/.]+\.(?:ts|yaml|md))`/g)]
+      .map(([, path = '']) => path)
+      .filter((path) => path !== 'logins.yaml'); // a site's own
+    const isThere = (path: string) => existsSync(join(ROOT, path)) || existsSync(join(ROOT, 'docs', path));
+    t.strictSame(
+      files.filter((path) => !isThere(path)),
+      [],
+    );
+    const rows = tableOf('Pipeline');
+    t.ok(rows.length >= 10);
+    for (const [pipeline, file] of rows.map((cells) => cells.map(unquoted)))
+      t.match(read(file!), `\n  ${pipeline}:`, `${pipeline} in ${file}`);
+  },
+);
+
+t.test('every alarm and every code that the page names is one', async (t) => {
+  const sources = ['engine/dueFiles.ts', 'stores/files/fileWatch.ts', 'stores/files/staleFiles.ts'].map(read).join();
+  const alarms = tableOf('Log line with `alarm`').map(([alarm]) => unquoted(alarm));
+  t.equal(alarms.length, 5);
+  for (const alarm of alarms) t.match(sources, `alarm: '${alarm}'`);
+  const codes = [...PAGE.matchAll(/`([A-Z]+(?:_[A-Z]+)+|UNDECRYPTABLE)`/g)].map(([, code = '']) => code);
+  t.ok(codes.length > 5);
+  t.strictSame(
+    codes.filter((code) => !Object.hasOwn(CODES, code)),
+    [],
+  );
+});
+
+t.test('sshd takes the lines for its configuration', { skip: SSHD ? false : 'no sshd' }, async (t) => {
+  if (!SSHD) return;
+  const folder = t.testdir();
+  await makeKey(folder, 'host');
+  if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true }); // where it drops its privileges
+  const configured = (lines: string) => {
+    writeFileSync(
+      join(folder, 'sshd_config'),
+      `HostKey ${join(folder, 'host')}\nSubsystem sftp internal-sftp\n${lines}`,
+    );
+    return execFileSync(SSHD, ['-t', '-f', join(folder, 'sshd_config')], { stdio: 'pipe' });
+  };
+  const [lines = ''] = blocks('sshd_config');
+  t.match(lines, 'ForceCommand internal-sftp');
+  configured(lines);
+  t.throws(() => configured(lines.replace('ChrootDirectory', 'ChrootFolder')), /Bad configuration option/);
+});

@@ -1,0 +1,92 @@
+import { mkdirSync } from 'node:fs';
+import type { Test } from 'tap';
+import type { Clock, Log } from '../../contract/context.js';
+import type { Store } from '../../contract/store.js';
+import { relocate } from '../../demo/relocate.js';
+import type { RoleSite } from '../../demo/roles.js';
+import { writeSite } from '../../demo/site.js';
+import { loadAndCheck } from '../../engine/check.js';
+import { systemClock } from '../../engine/clock.js';
+import { Engine } from '../../engine/engine.js';
+import { formatFault } from '../../engine/fault.js';
+import type { LogLine } from './bareContext.js';
+import { within } from './within.js';
+
+const LINE_MS = 30_000;
+
+/** A log that keeps its lines, and tells of those that are waited for. */
+export class HeardLog implements Log {
+  readonly lines: LogLine[] = [];
+  readonly #listeners = new Set<(line: LogLine) => void>();
+
+  debug = this.#at('debug');
+  info = this.#at('info');
+  warn = this.#at('warn');
+  error = this.#at('error');
+
+  /** The first line, of those said already or yet to come, with this message and these fields. */
+  says(message: string | RegExp, fields: Readonly<Record<string, unknown>> = {}): Promise<LogLine> {
+    const isWanted = (line: LogLine) =>
+      (typeof message === 'string' ? line.message === message : message.test(line.message)) &&
+      Object.entries(fields).every(([name, value]) => (line.fields as Record<string, unknown>)[name] === value);
+    const before = this.lines.find(isWanted);
+    if (before) return Promise.resolve(before);
+    const heard = new Promise<LogLine>((resolve) => {
+      const listener = (line: LogLine) => {
+        if (!isWanted(line)) return;
+        this.#listeners.delete(listener);
+        resolve(line);
+      };
+      this.#listeners.add(listener);
+    });
+    return within(LINE_MS, `"${message}" ${JSON.stringify(fields)}`, heard);
+  }
+
+  /** Lines that are meant for whoever is on duty. */
+  alarms(alarm: string): LogLine[] {
+    return this.lines.filter(({ fields }) => (fields as { alarm?: string }).alarm === alarm);
+  }
+
+  #at(level: LogLine['level']) {
+    return (fields: object, message: string) => {
+      const line: LogLine = { level, message, fields };
+      this.lines.push(line);
+      for (const listener of [...this.#listeners]) listener(line);
+    };
+  }
+}
+
+/** One of the three roles, run by this process with the pipeline file of its site. */
+export interface RunningRole {
+  engine: Engine;
+  store: Store;
+  log: HeardLog;
+  folder: string;
+  /** Of its ledger, for the command line. */
+  archive: string;
+}
+
+/** Starts a role; resolves when its listeners are up. It is stopped when the test ends. */
+export async function startRole(
+  t: Test,
+  { site, changes }: RoleSite,
+  { clock = systemClock, drainMs = 2_000 }: { clock?: Clock; drainMs?: number } = {},
+): Promise<RunningRole> {
+  mkdirSync(site.folder, { recursive: true });
+  const { config, faults } = await loadAndCheck(writeSite(site));
+  if (!config) throw new Error(faults.map(formatFault).join('\n'));
+  const log = new HeardLog();
+  const engine = await Engine.open(relocate(config, changes), { clock, log, drainMs });
+  const stop = new AbortController();
+  let serving: Promise<void> = Promise.resolve();
+  t.teardown(async () => {
+    stop.abort();
+    await serving;
+    await engine.close();
+  });
+  await new Promise<void>((resolve, reject) => {
+    serving = engine.serve(stop.signal, resolve);
+    serving.catch(reject);
+  });
+  return { engine, store: engine.store, log, folder: site.folder, archive: config.archivePath };
+}
