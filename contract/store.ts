@@ -31,7 +31,10 @@ export interface Transaction {
   setPosition(pipeline: string, source: string, position: Position): void;
   /** Notes a file; the first plan under a name stays, and is what comes back. */
   planFile(file: NewFile): FileRow;
-  /** Notes a file as due; one that is due already under that name stays as it is. */
+  /**
+   * Notes a file as due; one that is due already under that name, for the same cards, stays as it is.
+   * @throws IovError REQUEST_REUSED where it is due for other cards
+   */
   addDueFile(file: NewDueFile): void;
   /** Its peer has been asked for it (a T1 command was answered with success). */
   dueFileAsked(name: string): void;
@@ -39,6 +42,8 @@ export interface Transaction {
   dueFileDelivered(name: string): void;
   /** It cannot be had, or not for now: `reason` is shown; with `final` nobody tries any more. */
   dueFileFailed(name: string, reason: string, final: boolean): void;
+  /** All that is open for a command: its peer has refused it. */
+  dueFilesRefused(requestId: string, reason: string): void;
   /** Keeps a record for a reviewer (notice article 10). */
   addSample(sample: NewSample): void;
   /**

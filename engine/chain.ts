@@ -29,6 +29,7 @@ export class ChainRun {
   readonly #stages: Stage[];
   readonly #break = new AbortController();
   #failure: IovError | undefined;
+  #isClosed = false;
 
   /** Creates the components, in order; `source` stands in for the pipeline's own (dead letters sent again, a bench). */
   static async create(pipeline: CheckedPipeline, around: Surroundings, source?: Source): Promise<ChainRun> {
@@ -82,7 +83,7 @@ export class ChainRun {
       broken = IovError.from(this.#break.signal.aborted ? this.#break.signal.reason : thrown);
     }
     const failure = broken ?? this.#failure;
-    for (const part of this.#parts) if (!('worker' in part)) await part.close?.(failure);
+    await this.#closeParts(failure);
     if (failure) throw failure;
   }
 
@@ -92,8 +93,15 @@ export class ChainRun {
   }
 
   async close(): Promise<void> {
+    await this.#closeParts(); // of a run that never began
     await this.#source.close?.();
     await this.#sink.close?.();
+  }
+
+  async #closeParts(failure?: IovError): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const part of this.#parts) if (!('worker' in part)) await part.close?.(failure);
   }
 
   /** Neighbouring kernels become one stage, neighbouring worker steps one task. */

@@ -30,8 +30,17 @@ export async function watchDueFiles(store: Store, clock: Clock, log: Log, stop: 
       pauseMs = PAUSE_MS;
       log.error({ code, againInMs: pauseMs, alarm: 'deadlinesUnwatched' }, message);
     }
-    await clock.until(lookedAtMs + pauseMs, stop).catch(() => undefined);
+    await pause(lookedAtMs + pauseMs, pauseMs, clock, stop);
   }
+}
+
+/** Until the clock says so, and no longer than that by the machine: a clock that is set back does not put the looks off. */
+async function pause(untilMs: number, pauseMs: number, clock: Clock, stop: AbortSignal): Promise<void> {
+  const either = new AbortController();
+  const signal = AbortSignal.any([stop, either.signal]);
+  const timer = setTimeout(() => either.abort(), pauseMs);
+  await clock.until(untilMs, signal).catch(() => undefined);
+  clearTimeout(timer);
 }
 
 async function lookAtDueFiles(store: Store, log: Log, stop: AbortSignal): Promise<void> {

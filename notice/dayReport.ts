@@ -158,11 +158,11 @@ function isOf(file: string, { content, code, cutoff, type }: WindowId): boolean 
 /** Letters about files whose cut-off lies on that day, or, where the name tells none, that were refused on it. */
 function wrongFiles(day: string, files: Batches, letters: Iterable<DeadLetter>): WrongFile[] {
   const found: WrongFile[] = [];
-  const right = new Set(files.map(({ name }) => name));
+  const rightAt = new Map(files.map(({ name, receivedAt }) => [name, receivedAt]));
   for (const { id, origin, code, reason, at } of letters) {
     const file = /[^/\s]+$/.exec(origin)?.[0] ?? '';
     const name = parseFileName(file);
-    if ((!name && code !== 'FILE_INVALID') || right.has(file)) continue;
+    if ((!name && code !== 'FILE_INVALID') || (rightAt.get(file) ?? 0) >= at) continue;
     if ((name?.kind === 'batch' ? dayOf(name) : cutoffOf(at).slice(0, 8)) !== day) continue;
     found.push({ file, origin, code, reason, letter: id });
   }

@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { defineOperator, type Kernel } from '../contract/component.js';
 import { type Fault, IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
-import type { Peer, Peers } from '../contract/peer.js';
+import type { Peer } from '../contract/peer.js';
 import type { JsonObject, Tags } from '../contract/tags.js';
 import { signatureMatches } from '../notice/signature.js';
 
@@ -17,6 +17,14 @@ export const spec = defineOperator({
   gives: 'message',
   options: Type.Object(
     {
+      peers: Type.Optional(
+        Type.Array(Type.String({ peer: true }), {
+          minItems: 1,
+          maxItems: 1_000,
+          description: 'Who may call this channel; by default every peer of the peers file.',
+          examples: [['regulator']],
+        }),
+      ),
       operatorId: Type.Optional(
         Type.String({
           minLength: 1,
@@ -45,9 +53,12 @@ export const spec = defineOperator({
         },
       ],
     },
-    { title: 'Commands for China Mobile', yaml: 'operatorId: "0002"' },
+    { title: 'Commands of the regulator for China Mobile', yaml: 'peers: [regulator]\noperatorId: "0002"' },
   ],
-  create: ({ operatorId }, { peers }) => new Authenticate(peers, operatorId),
+  create({ peers: names, operatorId }, { peers }) {
+    const chosen = names === undefined ? Object.values(peers) : names.flatMap((name) => peers[name] ?? []);
+    return new Authenticate(chosen, operatorId);
+  },
 });
 
 class Authenticate implements Kernel {
@@ -60,9 +71,9 @@ class Authenticate implements Kernel {
 
   readonly #operatorId: string | undefined;
 
-  constructor(peers: Peers, operatorId: string | undefined) {
+  constructor(peers: readonly Peer[], operatorId: string | undefined) {
     this.#operatorId = operatorId;
-    this.#peers = new Map(Object.values(peers).map((peer) => [peer.platformId, peer]));
+    this.#peers = new Map(peers.map((peer) => [peer.platformId, peer]));
   }
 
   transform(item: Item): [Item] {

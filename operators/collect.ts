@@ -67,11 +67,17 @@ const Options = Type.Object(
       maximum: 1_000_000_000,
       description: 'Greatest size of a picture.',
     }),
+    receivedBytesMax: Type.Integer({
+      default: 30_000_000,
+      minimum: 1,
+      maximum: 500_000_000,
+      description: 'Greatest size of a received album (`albums`), which is held in memory while it is opened.',
+    }),
     albumBytesMax: Type.Integer({
       default: 200_000_000,
       minimum: 1,
       maximum: 2_000_000_000,
-      description: 'Greatest size of the pictures of one album; and of a received album, which is held in memory.',
+      description: 'Greatest size of the pictures of one album.',
     }),
   },
   { additionalProperties: false },
@@ -159,9 +165,10 @@ async function openFolder(place: Place, options: Options, context: Context): Pro
   const { fixed, rest } = splitPattern(place.directory ?? place.path ?? place.albums ?? '');
   const root = context.resolve(fixed);
   const cipher = place.peer === undefined ? undefined : context.peers[place.peer]?.cipher;
-  const { depthMax, picturesMax: filesMax, albumBytesMax: fileBytesMax } = options;
+  const { depthMax, picturesMax: filesMax, receivedBytesMax: fileBytesMax } = options;
   const albums = new ReceivedAlbums(cipher, { depthMax: 0, filesMax, fileBytesMax });
   return {
+    isReceived: place.albums !== undefined,
     find: async (lookUp) => {
       const filled = fillPattern(rest, lookUp);
       if (filled === undefined) return [];

@@ -97,7 +97,7 @@ class Tie implements Kernel {
   #albumNameOf(fileName: string): AlbumName {
     const name = parseFileName(fileName);
     if (name?.kind !== 'album' || name.partial || name.extension !== 'bin')
-      throw invalid(fileName, 'expected a name of 6.1.3.2: KH_<RequestID>_<code>.bin, HT_<RequestID>_<code>.bin');
+      throw invalid('a file', 'expected a name of 6.1.3.2: KH_<RequestID>_<code>.bin, HT_<RequestID>_<code>.bin');
     if (this.#codes.has(name.code)) return name;
     throw invalid(fileName, `its code is not among those that this car maker may speak for`);
   }
@@ -181,13 +181,17 @@ async function place(file: ReceivedFile, folder: string): Promise<void> {
     for (const path of [target, folder, dirname(folder)]) await sync(path);
   } catch (thrown) {
     if (thrown instanceof IovError) throw thrown;
-    const retryable = (thrown as NodeJS.ErrnoException).code !== 'ENOENT'; // it is gone: its sender took it back
-    throw new IovError('FILE_UNREADABLE', `keeping ${file.name}: ${(thrown as Error).message}`, {
+    const { code = 'unknown' } = thrown as NodeJS.ErrnoException; // its message has a path in it, and that an ICCID
+    const retryable = !FOR_GOOD.has(code);
+    throw new IovError('FILE_UNREADABLE', `keeping ${file.name}: ${code}`, {
       cause: thrown,
       retryable,
     });
   }
 }
+
+/** It is gone (its sender took it back), or something is in the way of this card alone. */
+const FOR_GOOD: ReadonlySet<string> = new Set(['ENOENT', 'EEXIST', 'ENOTDIR', 'EISDIR', 'EACCES', 'EPERM']);
 
 /** A second name for the same file; a copy on another file system. Never replaces: tells whether the name was free. */
 async function put(path: string, target: string): Promise<boolean> {

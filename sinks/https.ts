@@ -153,6 +153,7 @@ class HttpsSink implements Sink {
       } catch (thrown) {
         if (signal.aborted) throw stopped(thrown);
         const error = IovError.from(thrown, this.#options.url);
+        if (error.code === 'REFUSED_BY_PEER') await this.#noteRefusal(item, error);
         if (!error.retryable || attempt >= this.#options.retry.attemptsMax) throw error;
         this.#tell(item, error, attempt);
         await backOff(attempt, this.#options.retry, signal);
@@ -171,6 +172,13 @@ class HttpsSink implements Sink {
     const reply = await (this.#rate ? this.#rate.run(post, signal) : post());
     const refusal = judgeReply(reply, requestId, this.#options.url, this.#dialect);
     if (refusal) throw refusal;
+  }
+
+  /** What was expected of this message will not come. */
+  async #noteRefusal({ tags, effects }: Item, { message }: IovError): Promise<void> {
+    const { requestId } = tags;
+    if (effects.length === 0 || requestId === undefined) return;
+    await this.#context.store.commit([(transaction) => transaction.dueFilesRefused(requestId, message)]);
   }
 
   #inDialect(message: Uint8Array): Uint8Array {

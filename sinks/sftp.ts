@@ -41,7 +41,7 @@ export const spec = defineSink({
         const { name, path, bytes, plan } = item.value as PackedFile;
         if (plan?.state !== 'delivered') {
           const { remotePath } = await connection.deliver({ localPath: path, bytes }, directory, name, {
-            resumed: plan?.state === 'uploading',
+            resumed: plan === undefined || plan.state === 'uploading', // of a received file nothing else tells
             onUploading: () => context.store.fileUploading(baseNameOf(name)),
             signal: stopping.signal,
           });

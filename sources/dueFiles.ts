@@ -8,6 +8,7 @@ import type { Item } from '../contract/item.js';
 import { Receipt } from '../contract/receipt.js';
 import type { DueFile, Effect } from '../contract/store.js';
 import type { JsonObject } from '../contract/tags.js';
+import { localTime } from '../notice/cutoff.js';
 import { DueQueue, type Turn } from '../stores/dueQueue.js';
 
 const Options = Type.Object(
@@ -89,6 +90,7 @@ export const spec = defineSource({
 /** What fails for good by its code, but says nothing about the file: somebody may mend it before the deadline. */
 const MENDABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'NO_PICTURES', // they may still come
+  'FILE_UNREADABLE', // a permission
   'ALBUM_INVALID', // a picture may still be on its way into the directory
   'SFTP_REFUSED', // a directory that is missing, a permission
   'PEER_PROTOCOL', // something else may have answered in the peer's place
@@ -212,7 +214,7 @@ class DueFilesSource implements Source {
       this.#queue.again(turn, 0);
       return;
     }
-    const by = `expected by ${new Date(dueAt).toISOString()}`;
+    const by = `expected by ${localTime(dueAt)}`;
     this.#giveUp(turn, new IovError('COMMAND_EXPIRED', reason === undefined ? by : `${by}; ${reason}`));
   }
 

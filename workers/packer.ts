@@ -18,7 +18,9 @@ import { openPool, type Pool } from './pool.js';
 export class Packer {
   /** Files that are packed at once. */
   readonly atOnce: number;
-  readonly #pool: Pool;
+  readonly #texts: Pool;
+  /** Of their own: a picture service that takes its time does not hold up an export. */
+  readonly #albums: Pool;
   readonly #store: Store;
   readonly #outbox: string;
 
@@ -27,7 +29,9 @@ export class Packer {
     this.#store = store;
     this.#outbox = outbox;
     this.atOnce = atOnce;
-    this.#pool = openPool(new URL('./pack.js', import.meta.url), atOnce);
+    const module = new URL('./pack.js', import.meta.url);
+    this.#texts = openPool(module, atOnce);
+    this.#albums = openPool(module, atOnce);
   }
 
   /**
@@ -50,7 +54,8 @@ export class Packer {
       partialPath: join(this.#outbox, `${process.pid}-${randomUUID()}.part`),
     };
     if (early) task.name = nameOf(early);
-    const packing = this.#pool.run<Packed>(task, { transferList: [port2], signal });
+    const pool = 'pictures' in file ? this.#albums : this.#texts;
+    const packing = pool.run<Packed>(task, { transferList: [port2], signal });
     const feeding = 'pictures' in file ? feedAlbum(port1, file, nameOf) : feedText(port1, file, early, nameOf);
     try {
       const [packed] = await Promise.all([packing, feeding]);
@@ -69,7 +74,7 @@ export class Packer {
   }
 
   async close(): Promise<void> {
-    await this.#pool.close();
+    await Promise.all([this.#texts.close(), this.#albums.close()]);
   }
 
   async #intact(known: FileRow): Promise<boolean> {

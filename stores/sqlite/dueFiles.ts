@@ -82,7 +82,10 @@ export class DueFiles {
 
   add(file: NewDueFile, at: number): void {
     if (file.withinMs <= 0) throw new IovError('INTERNAL', `${file.name}: expected a time in the future`);
-    this.#insert.run({ ...file, at });
+    if (this.#insert.run({ ...file, at }).changes > 0) return;
+    const known = this.#get.get(file.name);
+    if (known?.iccid !== file.iccid)
+      throw new IovError('REQUEST_REUSED', `${file.name} is due already, for another card`);
   }
 
   get(name: string): TimedDueFile | undefined {
@@ -114,6 +117,12 @@ export class DueFiles {
 
   failed(name: string, reason: string, final: boolean, at: number): void {
     this.#failed.run({ name, reason, final: final ? 1 : 0, at });
+  }
+
+  /** The peer has refused the command: nothing will come of it. */
+  refused(requestId: string, reason: string, at: number): void {
+    for (const { name, state } of this.#ofRequest.all(requestId))
+      if (state === 'open') this.failed(name, reason, true, at);
   }
 
   /** Inside a transaction: files that have reached a stage, which is noted. */

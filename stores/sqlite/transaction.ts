@@ -23,7 +23,7 @@ export interface TransactionParts {
 }
 
 /** What effects may ask and change; every time it sets is that of the transaction. */
-export function transactionOf(parts: TransactionParts, { id, acceptedAt, afterwards }: Frame): Transaction {
+export function transactionOf(parts: TransactionParts, { id, now, acceptedAt, afterwards }: Frame): Transaction {
   return {
     get id() {
       return id();
@@ -38,10 +38,12 @@ export function transactionOf(parts: TransactionParts, { id, acceptedAt, afterwa
     deadLetterRetried: (id) => parts.deadLetters.retried(id),
     setPosition: (pipeline, source, position) => parts.windows.setPosition(pipeline, source, position),
     planFile: (file) => parts.files.plan(file, acceptedAt()),
-    addDueFile: (file) => parts.dueFiles.add(file, acceptedAt()),
-    dueFileAsked: (name) => parts.dueFiles.asked(name, acceptedAt()),
-    dueFileDelivered: (name) => parts.dueFiles.delivered(name, acceptedAt()),
-    dueFileFailed: (name, reason, final) => parts.dueFiles.failed(name, reason, final, acceptedAt()),
+    // deadlines go by the clock as it is, and not by that of the archive, which never goes back
+    addDueFile: (file) => parts.dueFiles.add(file, now()),
+    dueFileAsked: (name) => parts.dueFiles.asked(name, now()),
+    dueFileDelivered: (name) => parts.dueFiles.delivered(name, now()),
+    dueFileFailed: (name, reason, final) => parts.dueFiles.failed(name, reason, final, now()),
+    dueFilesRefused: (requestId, reason) => parts.dueFiles.refused(requestId, reason, now()),
     addSample: (sample) => parts.samples.add(sample, acceptedAt()),
     receiveFile: (file) => parts.received.receive(file),
     loadRecords: (file, from, records) => parts.received.load(file, from, records, acceptedAt()),

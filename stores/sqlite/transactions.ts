@@ -7,6 +7,7 @@ import type { LogFlush } from './logFlush.js';
 /** What a transaction is made with: the time that holds for all it writes, and a place for what is to run last. */
 export interface Frame {
   id(): number;
+  now(): number;
   acceptedAt(): number;
   afterwards(effect: Effect): void;
 }
@@ -37,6 +38,7 @@ export class Transactions {
     this.#clock = clock;
     this.#transaction = make({
       id: () => this.#id,
+      now: () => this.#clock.now(),
       acceptedAt: () => this.#timeOfThis(),
       afterwards: (effect) => void this.#afterwards.push(effect),
     });

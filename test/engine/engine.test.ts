@@ -117,3 +117,27 @@ t.test('a schedule that the store has failed raises the alarm and goes on, and a
     [{ level: 'error', fields: { pipeline: DAILY, code: 'STORE_FAILED' } }],
   );
 });
+
+t.test('operators of a run that could not begin are closed all the same', async (t) => {
+  const { path } = await site(t);
+  const { config } = await loadAndCheck(path);
+  const [pipeline] = config!.pipelines;
+  let closed = 0;
+  const spec = {
+    ...pipeline!.operators[0]!.spec,
+    create: () => ({
+      transform: () => [],
+      close: () => {
+        closed += 1;
+      },
+    }),
+  };
+  const source = { open: () => Promise.reject(new Error('the port is in use')), read: async function* () {} };
+  const engine = await Engine.open(
+    { ...config!, pipelines: [{ ...pipeline!, operators: [{ ...pipeline!.operators[0]!, spec }] }] },
+    { clock: new SimulatedClock(AFTERNOON_MS), log: keptLog() },
+  );
+  t.teardown(() => engine.close());
+  await t.rejects(engine.once(pipeline!.name, { source }), /in use/);
+  t.equal(closed, 1);
+});

@@ -22,6 +22,13 @@ t.test('SignNature is taken in either case of letters', async (t) => {
   }
 });
 
+t.test('where a channel is for some peers, nobody else may call it, though its signature is right', async (t) => {
+  const theirs = await operator(spec, { peers: ['other'] }, { peers: { maker, other } });
+  await t.rejects(theirs(accountMessage('R1')), { code: 'UNAUTHORIZED', failureCause: '401' });
+  const command = { ...auth('OEM-2', signNature('OEM-2', other.password)), Code: undefined };
+  await t.resolves(theirs(accountMessage('R1', command)));
+});
+
 t.test('a command has no Code, and is not asked for one (table 5)', async (t) => {
   const { tags } = await authenticate(
     accountMessage('R1', { Code: undefined, OperType: undefined, OperatorID: '9999' }),

@@ -227,3 +227,16 @@ t.test('a file that was changed, or made a link, after it was read is not kept',
   t.same(readdirSync(join(kept, ICCID)), []);
   t.match(store.dueFile('KH_REQ-1_WBA0'), { state: 'open' });
 });
+
+t.test('what stands in the way of one card fails that file alone, for good, and names no card', async (t) => {
+  const { kernel, store, kept, item } = await place(t);
+  await expected(store, 'KH', 'REQ-1');
+  mkdirSync(kept);
+  writeFileSync(join(kept, ICCID), 'a file where a folder belongs');
+  const failure = await Promise.resolve(kernel.transform(item('KH_REQ-1_WBA0.bin', 'pictures'))).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  t.match(failure, { code: 'FILE_UNREADABLE', retryable: false });
+  t.notMatch(String(failure), /8986/);
+});

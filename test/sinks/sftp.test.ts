@@ -51,10 +51,15 @@ t.test('the sink sftp at a real OpenSSH', { skip }, async (t) => {
 
   t.test('a received file is noted too, which fulfils what is due, and stays with its source', async (t) => {
     const [file] = (await outbox(t.testdir(), 1, 10)) as [LocalFile];
+    await rm(remote(file), { force: true });
     await sink.write(packedItem(file));
     const base = file.name.replace(/\.bin$/, '');
     t.match(store.steps, [`uploading ${base}`, /^delivered /]);
     t.ok(existsSync(file.localPath));
+
+    store.steps.length = 0;
+    await sink.write(packedItem(file)); // a crash came between the rename and our note of it
+    t.match(store.steps, [/^delivered /], 'it is looked for, and not sent again');
   });
 
   t.test('a refused file fails its item and waits in the outbox', async (t) => {

@@ -50,6 +50,32 @@ t.test('a file that comes twice fulfils its own promise alone', async (t) => {
   t.equal(store.dueFile('HT_CMD-1')?.state, 'open', 'due without a code, for a card of nobody');
 });
 
+t.test('one name is due for one card: another card under the same RequestID is refused', async (t) => {
+  const { store } = await testStore(t);
+  await add(store, due());
+  await t.rejects(add(store, due({ iccid: '89860012345678905678' })), { code: 'REQUEST_REUSED' });
+  t.equal(store.dueFile('KH_CMD-1_0002')?.iccid, '89860012345678901234');
+});
+
+t.test('what a refused command has made due has failed, and nothing else', async (t) => {
+  const { store } = await testStore(t);
+  await add(store, due(), due({ content: 'HT', code: '' }), due({ requestId: 'CMD-2' }));
+  await store.fileDelivered('HT_CMD-1_LSV1', '/x');
+  await store.commit([(transaction) => transaction.dueFilesRefused('CMD-1', 'FailureCause 501')]);
+  t.match(store.dueFile('KH_CMD-1_0002'), { state: 'failed', reason: 'FailureCause 501' });
+  t.match([store.dueFile('HT_CMD-1')?.state, store.dueFile('KH_CMD-2_0002')?.state], ['delivered', 'open']);
+});
+
+t.test('a clock that was ahead for a while puts off no deadline', async (t) => {
+  const at = 1_700_000_000_000;
+  let now = at + 24 * HOUR;
+  const { store } = await testStore(t, { clock: { now: () => now, until: () => Promise.resolve() } });
+  await store.commit([(transaction) => void transaction.append({ kind: 'KH', code: '0002', bytes: Buffer.from('x') })]);
+  now = at;
+  await add(store, due());
+  t.equal(store.dueFile('KH_CMD-1_0002')?.dueAt, at + 6 * HOUR);
+});
+
 t.test('open files are given by content and code, oldest first, page by page', async (t) => {
   const { store } = await testStore(t);
   await add(

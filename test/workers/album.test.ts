@@ -92,7 +92,11 @@ t.test('a picture that vanishes while it is packed leaves nothing behind, and th
   const { collect, pack, folder, outbox, store } = await site(t, files);
   const album = await collect();
   rmSync(join(folder, 'contracts', CARD, 'b.jpg'));
-  await t.rejects(pack(album), { code: 'FILE_UNREADABLE', retryable: true, message: /^b\.jpg: changed or vanished/ });
+  await t.rejects(pack(album), {
+    code: 'FILE_UNREADABLE',
+    retryable: true,
+    message: /^picture 2 in order of names: changed or vanished/,
+  });
   t.same(readdirSync(outbox), []);
   t.equal(store.file('KH_CMD-7_0002')?.state, 'planned');
   writeFileSync(join(folder, 'contracts', CARD, 'b.jpg'), picture());

@@ -4,7 +4,7 @@ import { IovError } from '../../contract/error.js';
 import type { Album, Item, Picture } from '../../contract/item.js';
 import type { FileRow } from '../../contract/store.js';
 import type { JsonObject } from '../../contract/tags.js';
-import { formatFileName } from '../../notice/fileName.js';
+import { formatFileName, parseFileName } from '../../notice/fileName.js';
 import { iccidsOf } from '../../notice/iccids.js';
 import {
   type CardPictures,
@@ -17,6 +17,8 @@ import { readPicture } from './read.js';
 
 /** Somewhere pictures are; what is asked for is told by placeholders: `iccid`, `card.Field`. */
 export interface PicturePlace {
+  /** Pictures that somebody else has made: what is wrong with one is left out, and holds up nothing. */
+  isReceived?: boolean;
   find(lookUp: (placeholder: string) => unknown): Promise<FoundPicture[]>;
   close(): Promise<void>;
 }
@@ -102,10 +104,10 @@ export class AlbumMaker {
     const search = async (places: readonly PicturePlace[]) => {
       const judged: Judged[] = [];
       for (const place of places) {
-        for (const found of await place.find(lookUp)) {
-          // a file may be called after its card
-          const fileName = iccid === undefined ? found.fileName : found.fileName.replaceAll(iccid, '{iccid}');
-          judged.push(...this.#judge({ ...found, fileName }, baseName));
+        for (const [index, found] of (await place.find(lookUp)).entries()) {
+          // a file may be called after its card or its owner: only the notice's names are told
+          const told = parseFileName(found.fileName) ? found.fileName : `picture ${index + 1} in order of names`;
+          judged.push(...this.#judge(found, { baseName, told, isReceived: place.isReceived === true }));
         }
       }
       return judged;
@@ -126,11 +128,12 @@ export class AlbumMaker {
     return fieldOf(state?.[side]?.fields, field);
   }
 
-  #judge(found: FoundPicture, baseName: string): Judged[] {
+  #judge(found: FoundPicture, of: { baseName: string; told: string; isReceived: boolean }): Judged[] {
+    const { baseName, told, isReceived } = of;
     const verdict = judgePicture(found, this.#rules.pictureBytesMax);
-    if ('extension' in verdict) return [{ ...found, extension: verdict.extension }];
-    const problem = `${JSON.stringify(found.fileName)}: ${verdict.fault}`;
-    if (this.#rules.faulty === 'fail') throw new IovError('ALBUM_INVALID', `${baseName}: ${problem}`);
+    if ('extension' in verdict) return [{ ...found, fileName: told, extension: verdict.extension }];
+    const problem = `${told}: ${verdict.fault}`;
+    if (this.#rules.faulty === 'fail' && !isReceived) throw new IovError('ALBUM_INVALID', `${baseName}: ${problem}`);
     this.#context.log.warn({ file: baseName }, `left out of the album: ${problem}`);
     return [];
   }

@@ -127,5 +127,7 @@ function tooMany(bound: string): IovError {
 /** Node's message holds the path, and with it an ICCID: only its code is passed on. */
 export function unreadable(thrown: unknown): IovError {
   const { code = 'an unknown error' } = thrown as NodeJS.ErrnoException;
-  return new IovError('FILE_UNREADABLE', `it cannot be read: ${code}`);
+  // a permission is mended by a person; everything else may pass
+  const retryable = !['EACCES', 'EPERM'].includes(code);
+  return new IovError('FILE_UNREADABLE', `it cannot be read: ${code}`, { retryable });
 }
