@@ -164,7 +164,8 @@ export class SftpConnection implements Connection {
     if (signal.aborted) throw new IovError('STOPPED', `${verb} ${name}: stopped`, { cause: error });
     if (!error.retryable || error.code === 'STOPPED' || error.code === 'INTERNAL') throw error;
     const fields = { file: name, attempt, code: error.code, reason: error.message };
-    if (attempt % this.#settings.alarmAfterAttempts === 0) this.#log.error(fields, stuck);
+    if (attempt % this.#settings.alarmAfterAttempts === 0)
+      this.#log.error({ ...fields, alarm: 'deliveryStuck' }, stuck);
     else this.#log.warn(fields, broke);
     await backOff(attempt, this.#settings, signal);
   }
