@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { measure } from './measure.js';
 import type { Row } from './report.js';
 
-const CAP = 20;
+/** Notice 7.3: connections of one client at the server. */
+export const CAP = 20;
 const SEED = 2022;
 
 interface Result {

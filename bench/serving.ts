@@ -21,8 +21,9 @@ export async function serving<Result extends object = object>(task: string, args
   return {
     port,
     stop: async () => {
-      child.send('stop');
+      if (child.connected) child.send('stop');
       const line = (await output).trim().split('\n').at(-1) ?? '';
+      if (line === '') throw new Error(`${task} ended without a result`);
       return JSON.parse(line) as Result & { peakBytes: number };
     },
   };

@@ -6,7 +6,7 @@ import { OEM } from './records.js';
 
 export const REGULATOR = { platformId: 'MIIT', password: 'bench-password', codes: [], cipher: OEM.cipher };
 
-/** A real SFTP server for a bench. */
+/** A real SFTP server for a bench; its directory is reachable under the same path here. */
 export interface Server {
   host: string;
   port: number;
@@ -14,18 +14,19 @@ export interface Server {
   privateKey: string;
   hostKey: string;
   directory: string;
+  /** Connections that it holds now, in its own eyes; where it cannot be asked, absent or undefined. */
+  connections?(): number | undefined;
 }
 
 /** Writes a pipeline file with its peers and keys, and reads it as `iovpipe run` does. */
 export async function benchConfig(folder: string, server: Server, pipelines: string): Promise<CheckedConfig> {
-  const { host, port, username, hostKey } = server;
-  const sftp = { host, port, username, hostKey, privateKey: '${secret:sftp.key}' };
-  return siteConfig(
-    folder,
-    { 'sftp.key': server.privateKey },
-    `connections: { regulator: { sftp: ${JSON.stringify(sftp)} } }`,
-    pipelines,
-  );
+  const connections = `connections: { regulator: ${sftpOf(server)} }`;
+  return siteConfig(folder, { 'sftp.key': server.privateKey }, connections, pipelines);
+}
+
+/** The connection to a server, with the secret `sftp.key`. */
+export function sftpOf({ host, port, username, hostKey }: Server): string {
+  return JSON.stringify({ sftp: { host, port, username, hostKey, privateKey: '${secret:sftp.key}' } });
 }
 
 export async function siteConfig(

@@ -3,6 +3,8 @@ import { Piscina } from 'piscina';
 const IDLE_MS = 10_000;
 /** Workers make short-lived objects alone; a large nursery would only be memory. */
 const NURSERY_MB = 8;
+/** Where cores are short, whoever waits for an answer goes before files, which have hours. */
+const NICE = 10;
 
 /** Worker threads that all run one module's default export; started when needed, ended when idle. */
 export interface Pool {
@@ -24,6 +26,7 @@ export function openPool(module: URL, threads: number, workerData?: unknown): Po
     idleTimeout: IDLE_MS,
     // Piscina would let a worker sleep in Atomics.wait, where it is deaf to the port through which a file comes.
     atomics: 'disabled',
+    niceIncrement: NICE,
     resourceLimits: { maxYoungGenerationSizeMb: NURSERY_MB },
     workerData,
   });
