@@ -1,6 +1,7 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, opendir, rename, unlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import { sync, writeFully } from '../files/plainFile.js';
 
 /** SFTP status codes that a drop box answers (draft-ietf-secsh-filexfer-02 section 7). */
 export const STATUS = { OK: 0, EOF: 1, NO_SUCH_FILE: 2, PERMISSION_DENIED: 3, FAILURE: 4 } as const;
@@ -228,21 +229,6 @@ export class DropFolder {
     } finally {
       if (this.#busy.get(name) === turn) this.#busy.delete(name);
     }
-  }
-}
-
-async function writeFully(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let written = 0; written < bytes.length; ) {
-    written += (await file.write(bytes, written, bytes.length - written, position + written)).bytesWritten;
-  }
-}
-
-async function sync(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

@@ -1,6 +1,7 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { IovError } from '../contract/error.js';
+import { sync, writeFully } from '../files/plainFile.js';
 import type { RemoteStat, SftpSession } from './sftpSession.js';
 
 /** A file on its way from the server to this machine. */
@@ -68,7 +69,7 @@ export class Fetch {
           while (position < end && isWhole) {
             const came = await session.read(handle, buffer, end - position, position);
             isWhole &&= came > 0; // else it became shorter while it was read
-            await onDisk(localPath, () => writeFully(local, buffer, came, position));
+            await onDisk(localPath, () => writeFully(local, buffer.subarray(0, came), position));
             position += came;
           }
         } catch (error) {
@@ -91,18 +92,7 @@ export class Fetch {
 
 async function putUnderName(tmp: string, path: string): Promise<void> {
   await rename(tmp, path);
-  const directory = await open(dirname(path), 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
-async function writeFully(local: FileHandle, buffer: Buffer, length: number, position: number): Promise<void> {
-  for (let written = 0; written < length; ) {
-    written += (await local.write(buffer, written, length - written, position + written)).bytesWritten;
-  }
+  await sync(dirname(path));
 }
 
 /** A full disk, or rights that are missing here, are ours to mend: the fetch waits for it. */

@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Store } from '../contract/store.js';
+import { baseNameOf } from '../notice/fileName.js';
 
 /**
  * Tidies the outbox after a crash. What a worker was writing when its process died is packed anew; what one that lives is
@@ -10,7 +11,7 @@ export async function tidyOutbox(outbox: string, store: Pick<Store, 'file'>): Pr
   for (const name of await readdir(outbox)) {
     const isLeft = name.endsWith('.part')
       ? !isAlive(Number.parseInt(name, 10))
-      : store.file(name.replace(/\.(bin|zip)$/, ''))?.state === 'delivered';
+      : store.file(baseNameOf(name))?.state === 'delivered';
     if (isLeft) await rm(join(outbox, name), { force: true });
   }
 }

@@ -147,6 +147,12 @@ function parsePicture(text: string): PictureName | undefined {
   };
 }
 
+/** How messages call a file: by its name where that is one of the notice's; any other may be a person's, or hold a card's number. */
+export function toldName(path: string, otherwise: string): string {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  return parseFileName(name) ? name : otherwise;
+}
+
 /** A file's name without its extensions: what the ledger knows it by. Total: takes any text. */
 export function baseNameOf(fileName: string): string {
   return fileName.replace(/\.(txt|zip|bin)(\.tmp)?$/, '');

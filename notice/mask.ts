@@ -1,3 +1,4 @@
+import { sm3Hex } from '../crypto/digest.js';
 import type { Field } from './table.js';
 
 /**
@@ -39,4 +40,12 @@ function maskNumber(text: string): string {
 function maskAddress(text: string): string {
   const place = /^.{1,3}?[省市区]/u.exec(text);
   return place ? `${place[0]}***` : maskName(text);
+}
+
+/**
+ * A text of letters and digits whose numbers of eleven digits or more (a phone's, a person's, a card's) a digest stands for: the
+ * same number is told alike, and nobody learns which it is.
+ */
+export function maskNumbers(text: string): string {
+  return text.replace(/\d{11,}/g, (number) => `#${sm3Hex(number).slice(0, 8)}`);
 }

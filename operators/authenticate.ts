@@ -5,6 +5,7 @@ import { type Fault, IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 import type { Peer } from '../contract/peer.js';
 import type { JsonObject, Tags } from '../contract/tags.js';
+import { isObject } from '../notice/report.js';
 import { signatureMatches } from '../notice/signature.js';
 
 export const spec = defineOperator({
@@ -136,8 +137,4 @@ function tagsOf(message: JsonObject): Tags {
     tags.code = operatorId;
   if (typeof iccid === 'string') tags.iccid = iccid;
   return tags;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -9,8 +9,9 @@ import { IovError } from '../contract/error.js';
 import type { PackedFile } from '../contract/file.js';
 import type { Item } from '../contract/item.js';
 import type { DueFile, Effect } from '../contract/store.js';
-import { type AlbumName, formatFileName, parseFileName } from '../notice/fileName.js';
-import { digestOf, openPlain, sync } from '../stores/files/plainFile.js';
+import { digestOf, openPlain, sync } from '../files/plainFile.js';
+import { type AlbumName, baseNameOf, parseFileName } from '../notice/fileName.js';
+import { maskNumbers } from '../notice/mask.js';
 
 export const spec = defineOperator({
   name: 'tie',
@@ -78,7 +79,7 @@ class Tie implements Kernel {
     const name = this.#albumNameOf(file.name);
     const { content, requestId, code } = name;
     const { store } = this.#context;
-    const due = store.dueFile(baseNameOf(name));
+    const due = store.dueFile(baseNameOf(file.name));
     if (content === 'HT') {
       // the regulator's own command may not know which maker owes it
       if (!due && !store.dueFile(`HT_${requestId}`)) throw invalid(file.name, 'no command asked for these contracts');
@@ -97,7 +98,10 @@ class Tie implements Kernel {
   #albumNameOf(fileName: string): AlbumName {
     const name = parseFileName(fileName);
     if (name?.kind !== 'album' || name.partial || name.extension !== 'bin')
-      throw invalid('a file', 'expected a name of 6.1.3.2: KH_<RequestID>_<code>.bin, HT_<RequestID>_<code>.bin');
+      throw invalid(
+        maskNumbers(fileName),
+        'expected a name of 6.1.3.2: KH_<RequestID>_<code>.bin, HT_<RequestID>_<code>.bin',
+      );
     if (this.#codes.has(name.code)) return name;
     throw invalid(fileName, `its code is not among those that this car maker may speak for`);
   }
@@ -113,8 +117,7 @@ class Tie implements Kernel {
     if (due && !ICCID.test(folder))
       throw invalid(name, 'its registration has an ICCID that no folder can be called by');
     await place(file, join(this.#directory, folder));
-    const baseName = name.replace(/\.bin$/, '');
-    await store.commit([...effects, (transaction) => transaction.dueFileDelivered(baseName)]);
+    await store.commit([...effects, (transaction) => transaction.dueFileDelivered(baseNameOf(name))]);
     await rm(path, { force: true }).catch((error: Error) =>
       log.warn({ file: name, reason: error.message }, 'pictures are kept, and stay where they came from, too'),
     );
@@ -137,7 +140,7 @@ class Tie implements Kernel {
       const album = parseFileName(name);
       if (album?.kind !== 'album' || album.extension !== 'bin' || album.partial || !this.#codes.has(album.code))
         continue;
-      const due = this.#context.store.dueFile(baseNameOf(album));
+      const due = this.#context.store.dueFile(baseNameOf(name));
       if (!due) continue;
       const path = join(directory, name);
       try {
@@ -152,8 +155,6 @@ class Tie implements Kernel {
 }
 
 const LOOK_FAILED = 'pictures that wait for their registration cannot be tied to it';
-
-const baseNameOf = (name: AlbumName) => formatFileName({ ...name, extension: '' });
 
 const invalid = (file: string, problem: string) => new IovError('FILE_INVALID', `${file}: ${problem}`);
 

@@ -5,7 +5,8 @@ import { IovError } from '../contract/error.js';
 import type { PackedFile, Verified } from '../contract/file.js';
 import type { Item } from '../contract/item.js';
 import type { CipherOptions, Peer } from '../contract/peer.js';
-import { type AlbumName, type BatchName, parseFileName } from '../notice/fileName.js';
+import { type AlbumName, type BatchName, parseFileName, toldName } from '../notice/fileName.js';
+import { maskNumbers } from '../notice/mask.js';
 import type { UnpackBounds, UnpackedEntry } from '../workers/unpack.js';
 
 const bytes = (description: string, value: number, maximum: number) =>
@@ -212,5 +213,5 @@ function told(fileName: string, thrown: unknown): IovError {
   const isDisk = thrown instanceof Error && 'syscall' in thrown;
   const code = isOurs ? thrown.code : isDisk ? 'FILE_UNREADABLE' : 'FILE_INVALID';
   const reason = isDisk ? String((thrown as NodeJS.ErrnoException).code) : IovError.from(thrown).message;
-  return new IovError(code, `${fileName.slice(0, 255)}: ${reason}`, { cause: thrown });
+  return new IovError(code, `${toldName(fileName, maskNumbers(fileName.slice(0, 255)))}: ${reason}`, { cause: thrown });
 }

@@ -1,10 +1,11 @@
 import { constants } from 'node:fs';
-import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
+import { copyFile, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Type } from 'typebox';
 import { defineSink } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
 import type { PackedFile } from '../contract/file.js';
+import { sync } from '../files/plainFile.js';
 import { baseNameOf } from '../notice/fileName.js';
 
 const options = Type.Object(
@@ -55,23 +56,12 @@ async function place(file: PackedFile, directory: string): Promise<string> {
   const path = join(directory, file.name);
   const tmp = `${path}.tmp`;
   await copyFile(file.path, tmp, constants.COPYFILE_FICLONE); // shares the blocks where the file system can
-  await sync(tmp, file.bytes);
+  await sync(tmp);
+  const { size } = await stat(tmp);
+  if (size !== file.bytes) throw new IovError('FILE_UNREADABLE', `expected ${file.bytes} bytes, the copy has ${size}`);
   await rename(tmp, path);
   await sync(directory);
   return path;
-}
-
-async function sync(path: string, bytes?: number): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-    const { size } = await handle.stat();
-    if (bytes !== undefined && size !== bytes) {
-      throw new IovError('FILE_UNREADABLE', `expected ${bytes} bytes, the copy has ${size}`);
-    }
-  } finally {
-    await handle.close();
-  }
 }
 
 function asIovError(cause: Error, name: string, directory: string): IovError {

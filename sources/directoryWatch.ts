@@ -5,8 +5,8 @@ import { Type } from 'typebox';
 import { defineSource } from '../contract/component.js';
 import type { Log } from '../contract/context.js';
 import { type Fault, IovError } from '../contract/error.js';
-import { FileWatch, HOW_FILES_ARE_TAKEN, type Place, watchOptions } from '../stores/files/fileWatch.js';
-import { fingerprintOf, type SeenFile } from '../stores/files/receivedFiles.js';
+import { FileWatch, HOW_FILES_ARE_TAKEN, type Place, watchOptions } from '../files/fileWatch.js';
+import { fingerprintOf, type SeenFile } from '../files/receivedFiles.js';
 
 const LOGIN = '{login}';
 /** Files whose size and time are asked for at once: one after the other takes five times as long. */

@@ -7,11 +7,11 @@ import type { Item } from '../contract/item.js';
 import { Receipt } from '../contract/receipt.js';
 import type { Effect, Transaction } from '../contract/store.js';
 import type { JsonObject, Tags } from '../contract/tags.js';
-import type { ListColumns } from '../stores/files/csv.js';
-import { fingerprintOf } from '../stores/files/open.js';
-import { Progress, type Step } from '../stores/files/progress.js';
-import type { Row, Start } from '../stores/files/rows.js';
-import type { RowFormat } from '../stores/files/rowsOf.js';
+import type { ListColumns } from '../files/csv.js';
+import { fingerprintOf } from '../files/open.js';
+import { Progress, type Step } from '../files/progress.js';
+import type { Row, Start } from '../files/rows.js';
+import type { RowFormat } from '../files/rowsOf.js';
 
 export const spec = defineSource({
   name: 'file',
@@ -117,7 +117,7 @@ class FileSource implements Source {
   }
 
   async *read(signal: AbortSignal): AsyncGenerator<Item> {
-    const { formatOf, rowsOf } = await import('../stores/files/rowsOf.js');
+    const { formatOf, rowsOf } = await import('../files/rowsOf.js');
     const { format = formatOf(this.#path), resume } = this.#options;
     for await (const rows of rowsOf(this.#path, format, this.#start, this.#options)) {
       for (const row of rows) {

@@ -4,8 +4,8 @@ import { Type } from 'typebox';
 import type { Drop } from '../connections/dropFolder.js';
 import { defineSource } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
-import { GLOB, likeAny } from '../stores/files/globs.js';
-import type { SeenFile } from '../stores/files/receivedFiles.js';
+import { GLOB, likeAny } from '../files/globs.js';
+import type { SeenFile } from '../files/receivedFiles.js';
 
 const count = (description: string, value: number, maximum: number) =>
   Type.Integer({ description, default: value, minimum: 1, maximum });
@@ -104,11 +104,11 @@ logins:
     },
   ],
   async create(options, context) {
-    const [{ DropBox }, { DropFolder }, { ReceivedFiles }, { StaleFiles }] = await Promise.all([
+    const [{ DropBox }, { DropFolder }, { ReceivedFiles, toldOf }, { StaleFiles }] = await Promise.all([
       import('../connections/dropBox.js'),
       import('../connections/dropFolder.js'),
-      import('../stores/files/receivedFiles.js'),
-      import('../stores/files/staleFiles.js'),
+      import('../files/receivedFiles.js'),
+      import('../files/staleFiles.js'),
     ]);
     const { log } = context;
     const isElsewhere = likeAny(options.except);
@@ -185,10 +185,10 @@ logins:
           while (!signal.aborted && !closed) {
             const file = waiting.shift();
             if (file) {
-              const item = await received.item(file, file.path, `sftp ${file.key}`).catch((thrown: unknown) => {
+              const item = await received.item(file, file.path, `sftp ${toldOf(file)}`).catch((thrown: unknown) => {
                 const { message: reason } = IovError.from(thrown);
                 log.error(
-                  { file: file.key, reason },
+                  { file: toldOf(file), reason },
                   'a dropped file cannot be read; it is looked for again at the next start',
                 );
               });

@@ -3,8 +3,8 @@ import { join, posix } from 'node:path';
 import { Type } from 'typebox';
 import type { SftpConnection } from '../connections/sftpConnection.js';
 import { defineSource } from '../contract/component.js';
-import { FileWatch, HOW_FILES_ARE_TAKEN, type Place, watchOptions } from '../stores/files/fileWatch.js';
-import type { SeenFile } from '../stores/files/receivedFiles.js';
+import { FileWatch, HOW_FILES_ARE_TAKEN, type Place, watchOptions } from '../files/fileWatch.js';
+import type { SeenFile } from '../files/receivedFiles.js';
 
 const options = Type.Object(
   {

@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
@@ -9,7 +7,7 @@ import { IovError } from '../contract/error.js';
 import type { FilePlan, PackedFile } from '../contract/file.js';
 import type { Album, TextFile } from '../contract/item.js';
 import type { FileRow, Store } from '../contract/store.js';
-import { Sm3 } from '../crypto/digest.js';
+import { digestOf } from '../files/plainFile.js';
 import { feedAlbum, feedText } from './feed.js';
 import type { Packed, PackMessage, PackName, PackTask } from './pack.js';
 import { openPool, type Pool } from './pool.js';
@@ -80,8 +78,8 @@ export class Packer {
   async #intact(known: FileRow): Promise<boolean> {
     if (known.state === 'delivered') return true;
     if (known.state === 'planned' || !known.path) return false;
-    const found = await stat(known.path).catch(() => undefined);
-    return found?.size === known.bytes && (await sm3OfFile(known.path)) === known.sm3;
+    const found = await digestOf(known.path).catch(() => undefined);
+    return found !== undefined && found.bytes === known.bytes && found.sm3 === known.sm3;
   }
 }
 
@@ -112,10 +110,4 @@ function packedFile(plan: FilePlan, known: FileRow): PackedFile {
     throw new IovError('INTERNAL', `the ledger knows ${known.name} as ${known.state}, but not where it is`);
   }
   return { name: packedName, path, bytes, sm3, plan: { ...plan, state: known.state } };
-}
-
-async function sm3OfFile(path: string): Promise<string> {
-  const digest = new Sm3();
-  for await (const chunk of createReadStream(path)) digest.update(chunk as Uint8Array);
-  return digest.hex();
 }

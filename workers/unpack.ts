@@ -1,13 +1,12 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import type { Entry, ZipFile } from 'yauzl';
 import { IovError } from '../contract/error.js';
 import type { CipherOptions } from '../contract/peer.js';
 import { createCipher } from '../crypto/cipher.js';
-import { parseFileName } from '../notice/fileName.js';
+import { toldName } from '../notice/fileName.js';
 
 export interface UnpackBounds {
   /** Greatest size of the file as received. */
@@ -50,7 +49,7 @@ export async function unpack(
   const entries: UnpackedEntry[] = [];
   let total = 0;
   for await (const entry of entriesOf(zip, bounds.entriesMax ?? ENTRIES_MAX)) {
-    const told = toldName(entry.fileName, entries.length + 1);
+    const told = toldName(entry.fileName, `entry ${entries.length + 1}`);
     total += entry.uncompressedSize;
     checkDeclared(told, entry, total, bounds);
     entries.push({
@@ -80,11 +79,6 @@ async function readPlainFile(path: string, bytesMax: number): Promise<Buffer> {
   } finally {
     await file.close();
   }
-}
-
-function toldName(path: string, number: number): string {
-  const name = basename(path);
-  return parseFileName(name) ? name : `entry ${number}`;
 }
 
 /** What a zip bomb declares; one that declares less than it holds is found while it is read. */

@@ -13,6 +13,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['contract'],
   ['crypto'],
   ['notice'],
+  ['files'],
   ['stores', 'workers', 'connections'],
   ['sources', 'operators', 'sinks'],
   ['engine'],

@@ -4,7 +4,7 @@ import { IovError } from '../../contract/error.js';
 import type { Album, Item, Picture } from '../../contract/item.js';
 import type { FileRow } from '../../contract/store.js';
 import type { JsonObject } from '../../contract/tags.js';
-import { formatFileName, parseFileName } from '../../notice/fileName.js';
+import { formatFileName, toldName } from '../../notice/fileName.js';
 import { iccidsOf } from '../../notice/iccids.js';
 import {
   type CardPictures,
@@ -106,7 +106,8 @@ export class AlbumMaker {
       for (const place of places) {
         for (const [index, found] of (await place.find(lookUp)).entries()) {
           // a file may be called after its card or its owner: only the notice's names are told
-          const told = parseFileName(found.fileName) ? found.fileName : `picture ${index + 1} in order of names`;
+          // a file may be called after its card or its owner
+          const told = toldName(found.fileName, `picture ${index + 1} in order of names`);
           judged.push(...this.#judge(found, { baseName, told, isReceived: place.isReceived === true }));
         }
       }

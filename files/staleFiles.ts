@@ -1,5 +1,5 @@
-import type { Context } from '../../contract/context.js';
-import { fingerprintOf, type SeenFile } from './receivedFiles.js';
+import type { Context } from '../contract/context.js';
+import { fingerprintOf, type SeenFile, toldOf } from './receivedFiles.js';
 
 interface Known {
   fingerprint: string;
@@ -33,7 +33,7 @@ export class StaleFiles {
     const unchangedMs = clock.now() - known.sinceMs;
     if (known.told || unchangedMs < this.#staleMs) return;
     known.told = true;
-    const fields = { pipeline, file: file.key, bytes: file.bytes, unchangedMs, alarm: 'staleTmp' };
+    const fields = { pipeline, file: toldOf(file), bytes: file.bytes, unchangedMs, alarm: 'staleTmp' };
     log.warn(fields, 'a file stays .tmp: its sender has not completed it');
   }
 

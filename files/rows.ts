@@ -1,6 +1,6 @@
-import { IovError } from '../../contract/error.js';
-import type { JsonObject } from '../../contract/tags.js';
-import { parseStrictJson } from '../../notice/strictJson.js';
+import { IovError } from '../contract/error.js';
+import type { JsonObject } from '../contract/tags.js';
+import { parseStrictJson } from '../notice/strictJson.js';
 
 /** What a file holds in one place: a record, or what is wrong there. */
 export interface Row {

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
-import { IovError } from '../../contract/error.js';
+import { IovError } from '../contract/error.js';
 
 const CHUNK_BYTES = 256 * 1024;
 

@@ -1,4 +1,4 @@
-import type { Transaction } from '../../contract/store.js';
+import type { Transaction } from '../contract/store.js';
 import type { Start } from './rows.js';
 
 /** A row on its way. */

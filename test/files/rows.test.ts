@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import type { Start } from '../../../stores/files/rows.js';
-import { formatOf, type RowFormat, rowsOf } from '../../../stores/files/rowsOf.js';
+import type { Start } from '../../files/rows.js';
+import { formatOf, type RowFormat, rowsOf } from '../../files/rowsOf.js';
 
 interface Seen {
   line: number;

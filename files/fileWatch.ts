@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Type } from 'typebox';
-import type { Source } from '../../contract/component.js';
-import type { Context } from '../../contract/context.js';
-import { IovError } from '../../contract/error.js';
-import type { Item } from '../../contract/item.js';
+import type { Source } from '../contract/component.js';
+import type { Context } from '../contract/context.js';
+import { IovError } from '../contract/error.js';
+import type { Item } from '../contract/item.js';
 import { GLOB, likeAny } from './globs.js';
-import { fingerprintOf, ReceivedFiles, type SeenFile } from './receivedFiles.js';
+import { fingerprintOf, ReceivedFiles, type SeenFile, toldOf } from './receivedFiles.js';
 import { StaleFiles } from './staleFiles.js';
 
 /** Where files arrive: a directory of this machine, or of a server. */
@@ -191,11 +191,11 @@ export class FileWatch implements Source {
 
   /** Undefined where there is nothing to give; never rejects. */
   async #item(file: SeenFile, stop: AbortSignal): Promise<Item | undefined> {
-    const origin = `${this.#place.prefix}${file.key}`;
+    const origin = `${this.#place.prefix}${toldOf(file)}`;
     const { fileBytesMax } = this.#options;
     try {
       if (file.bytes > fileBytesMax) {
-        const problem = `${file.name}: expected at most ${fileBytesMax} bytes, got ${file.bytes}`;
+        const problem = `${toldOf(file)}: expected at most ${fileBytesMax} bytes, got ${file.bytes}`;
         await this.#received.refuse(file, origin, new IovError('FILE_INVALID', problem));
         return undefined;
       }
@@ -213,7 +213,7 @@ export class FileWatch implements Source {
     if (this.#told.size >= this.#options.waitingMax) this.#told.clear();
     this.#told.add(sight);
     const { log, pipeline } = this.#context;
-    const fields = { pipeline, file: file.key, code, reason: message, alarm: 'fileUnreadable' };
+    const fields = { pipeline, file: toldOf(file), code, reason: message, alarm: 'fileUnreadable' };
     log.error(fields, 'a file cannot be taken; it is tried again at each look');
   }
 }

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Token } from 'stream-json/parser.js';
-import { IovError } from '../../contract/error.js';
+import { IovError } from '../contract/error.js';
 import { openText } from './open.js';
 import { parsedRow, type Row, type Rows, type Start, tooLarge } from './rows.js';
 

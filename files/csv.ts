@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { IovError } from '../../contract/error.js';
-import type { JsonObject } from '../../contract/tags.js';
+import { IovError } from '../contract/error.js';
+import type { JsonObject } from '../contract/tags.js';
 import { type Line, linesOf } from './lines.js';
 import { type Row, type Rows, type Start, tooLarge } from './rows.js';
 

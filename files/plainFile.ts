@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { IovError } from '../../contract/error.js';
-import { Sm3 } from '../../crypto/digest.js';
+import { IovError } from '../contract/error.js';
+import { Sm3 } from '../crypto/digest.js';
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
@@ -10,7 +10,7 @@ export async function openPlain(path: string): Promise<FileHandle> {
   const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   if ((await file.stat()).isFile()) return file;
   await file.close();
-  throw new Error(`${path} is no plain file`);
+  throw new Error('no plain file');
 }
 
 /**
@@ -27,7 +27,16 @@ export async function digestOf(path: string): Promise<{ bytes: number; sm3: stri
     }
     return { bytes, sm3: digest.hex() };
   } catch (cause) {
-    throw new IovError('FILE_UNREADABLE', (cause as Error).message, { cause });
+    // Node's message holds the path, and that may hold a card's number
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new IovError('FILE_UNREADABLE', `it cannot be read: ${code ?? message}`, { cause });
+  }
+}
+
+/** A write may take less than it is given. */
+export async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let written = 0; written < bytes.byteLength; ) {
+    written += (await file.write(bytes, written, bytes.byteLength - written, position + written)).bytesWritten;
   }
 }
 

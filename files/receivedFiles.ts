@@ -1,9 +1,11 @@
-import type { Context } from '../../contract/context.js';
-import { IovError } from '../../contract/error.js';
-import type { PackedFile } from '../../contract/file.js';
-import type { Item } from '../../contract/item.js';
-import { Receipt } from '../../contract/receipt.js';
-import type { Effect } from '../../contract/store.js';
+import type { Context } from '../contract/context.js';
+import { IovError } from '../contract/error.js';
+import type { PackedFile } from '../contract/file.js';
+import type { Item } from '../contract/item.js';
+import { Receipt } from '../contract/receipt.js';
+import type { Effect } from '../contract/store.js';
+import { toldName } from '../notice/fileName.js';
+import { maskNumbers } from '../notice/mask.js';
 import { digestOf } from './plainFile.js';
 
 /** A file as a source sees it. */
@@ -19,6 +21,11 @@ export interface SeenFile {
 
 /** Size and time: another content under the same name is another file. */
 export const fingerprintOf = ({ bytes, mtimeMs }: SeenFile) => `${bytes}:${mtimeMs}`;
+
+/** What messages and dead letters call it: its key, without the numbers in a name that is none of the notice's. */
+export function toldOf({ key, name }: SeenFile): string {
+  return key.slice(0, key.length - name.length) + toldName(name, maskNumbers(name));
+}
 
 /**
  * What a source of files knows of those that it gives: which are under way, and which have been handled. A file is handled
@@ -54,7 +61,7 @@ export class ReceivedFiles {
     const { name, bytes } = file;
     const found = await digestOf(path);
     if (found.bytes !== bytes)
-      throw new IovError('FILE_UNREADABLE', `${name}: had ${bytes} bytes, and now has ${found.bytes}`);
+      throw new IovError('FILE_UNREADABLE', `${toldOf(file)}: had ${bytes} bytes, and now has ${found.bytes}`);
     const value = { name, path, ...found };
     this.#underWay.add(file.key);
     return {
@@ -85,7 +92,7 @@ export class ReceivedFiles {
     const noting = this.#finish(file, error).catch((thrown: unknown) => {
       const reason = IovError.from(thrown).message;
       this.#context.log.error(
-        { file: file.key, reason },
+        { file: toldOf(file), reason },
         'a handled file cannot be noted; it comes again at the next start',
       );
     });
@@ -105,7 +112,7 @@ export class ReceivedFiles {
     } catch (thrown) {
       const error = IovError.from(thrown);
       if (error.code === 'STOPPED') throw error;
-      this.#context.log.error({ file: file.key, code: error.code }, `a handled file stays: ${error.message}`);
+      this.#context.log.error({ file: toldOf(file), code: error.code }, `a handled file stays: ${error.message}`);
       return true;
     }
   }
