@@ -165,8 +165,6 @@ export interface Stretch {
 export interface Store {
   /** Runs the effects in one transaction, grouped with others that wait; resolves when durable (fsync). */
   commit(effects: readonly Effect[]): Promise<void>;
-  /** Reads, and small writes of its own, outside of any item's transaction. */
-  transact<Result>(work: (transaction: Transaction) => Result): Result;
   /** Looks something up outside of any transaction; what it finds may be older than what still waits in `commit`. */
   read<Result>(work: (state: Pick<Transaction, 'request' | 'card' | 'cardsOf'>) => Result): Result;
 
@@ -260,8 +258,6 @@ export interface DueFile extends Omit<NewDueFile, 'withinMs'> {
 
 export interface DueFileFilter {
   content: 'KH' | 'HT';
-  /** Those that one of these owes; all where absent. */
-  codes?: readonly string[];
   state: DueFile['state'];
   afterId?: number;
   limit: number;

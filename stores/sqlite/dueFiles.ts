@@ -49,8 +49,7 @@ export class DueFiles {
     this.#ofRequest = database.prepare('SELECT * FROM due_files WHERE request_id = ? ORDER BY id LIMIT 100');
     this.#ofCard = database.prepare('SELECT * FROM due_files WHERE iccid = ? ORDER BY id LIMIT 100');
     this.#list = database.prepare(
-      `SELECT * FROM due_files WHERE content = @content AND state = @state AND id > @afterId
-       AND (@codes IS NULL OR code IN (SELECT value FROM json_each(@codes))) ORDER BY id LIMIT @limit`,
+      `SELECT * FROM due_files WHERE content = @content AND state = @state AND id > @afterId ORDER BY id LIMIT @limit`,
     );
     this.#asked = database.prepare(
       `UPDATE due_files SET state = 'asked', asked_at = ?, reason = NULL WHERE name = ? AND state = 'open'`,
@@ -99,9 +98,8 @@ export class DueFiles {
     return [...new Map(rows.map((row) => [row.id, row])).values()].map(dueFile);
   }
 
-  list({ content, codes, state, afterId = 0, limit }: DueFileFilter): DueFile[] {
-    const among = codes === undefined ? null : JSON.stringify(codes);
-    return this.#list.all({ content, state, afterId, limit, codes: among }).map(dueFile);
+  list({ content, state, afterId = 0, limit }: DueFileFilter): DueFile[] {
+    return this.#list.all({ content, state, afterId, limit }).map(dueFile);
   }
 
   asked(name: string, at: number): void {

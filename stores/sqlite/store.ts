@@ -145,16 +145,12 @@ class SqliteStore implements Store {
     return this.#group.commit(effects);
   }
 
-  transact<Result>(work: (transaction: Transaction) => Result): Result {
-    return this.#transactions.run('a transaction in the archive', work);
-  }
-
   read<Result>(work: (state: Pick<Transaction, 'request' | 'card' | 'cardsOf'>) => Result): Result {
     return this.#transactions.read('reading the archive', work);
   }
 
   codes(kind: 'KH' | 'CL', cutoffMs: number): string[] {
-    return this.#run('reading the codes', () => this.#archive.codes(kind, cutoffMs));
+    return this.#transactions.read('reading the codes', () => this.#archive.codes(kind, cutoffMs));
   }
 
   openWindow(key: WindowKey, cutoffMs: number, pipeline: string): WindowRow {
@@ -166,7 +162,7 @@ class SqliteStore implements Store {
   }
 
   openWindows(pipeline: string): WindowRow[] {
-    return this.#run('reading windows', () => this.#windows.openOf(pipeline));
+    return this.#transactions.read('reading windows', () => this.#windows.openOf(pipeline));
   }
 
   setWindowOptions(id: number, options: string): void {
@@ -197,7 +193,7 @@ class SqliteStore implements Store {
   }
 
   file(baseName: string): FileRow | undefined {
-    return this.#run('reading a file of the ledger', () => this.#files.get(baseName));
+    return this.#transactions.read('reading a file of the ledger', () => this.#files.get(baseName));
   }
 
   planFile(file: NewFile): FileRow {
@@ -227,11 +223,11 @@ class SqliteStore implements Store {
   }
 
   dueFile(name: string): DueFile | undefined {
-    return this.#run('reading a due file', () => this.#dueFiles.get(name));
+    return this.#transactions.read('reading a due file', () => this.#dueFiles.get(name));
   }
 
   dueFiles(filter: DueFileFilter): DueFile[] {
-    return this.#run('reading due files', () => this.#dueFiles.list(filter));
+    return this.#transactions.read('reading due files', () => this.#dueFiles.list(filter));
   }
 
   dueAlarms(limit: number): DueAlarm[] {
@@ -243,7 +239,7 @@ class SqliteStore implements Store {
   }
 
   position(pipeline: string, source: string): Position | undefined {
-    return this.#run('reading a position', () => this.#windows.position(pipeline, source));
+    return this.#transactions.read('reading a position', () => this.#windows.position(pipeline, source));
   }
 
   status(): StoreStatus {
@@ -261,11 +257,11 @@ class SqliteStore implements Store {
   }
 
   deadLetters(filter?: DeadLetterFilter): DeadLetter[] {
-    return this.#run('reading dead letters', () => this.#deadLetters.list(filter));
+    return this.#transactions.read('reading dead letters', () => this.#deadLetters.list(filter));
   }
 
   deadLetter(id: number): DeadLetter | undefined {
-    return this.#run('reading a dead letter', () => this.#deadLetters.get(id));
+    return this.#transactions.read('reading a dead letter', () => this.#deadLetters.get(id));
   }
 
   deadLetterRetried(id: number): void {

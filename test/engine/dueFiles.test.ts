@@ -60,12 +60,14 @@ async function operator(t: Test) {
   const clock = new SimulatedClock(DAY_16_MS);
   const log = keptLog();
   const engine = await Engine.open(config, { clock, log, drainMs: 5_000 });
-  engine.store.transact((transaction) => {
-    for (const [index, iccid] of CARDS.entries()) {
-      const tags = index === 1 ? {} : { code: index === 2 ? 'LFV2' : 'LSV1' };
-      transaction.putCardSide(iccid, index === 1 ? 'card' : 'registration', { fields: {}, tags });
-    }
-  });
+  await engine.store.commit([
+    (transaction) => {
+      for (const [index, iccid] of CARDS.entries()) {
+        const tags = index === 1 ? {} : { code: index === 2 ? 'LFV2' : 'LSV1' };
+        transaction.putCardSide(iccid, index === 1 ? 'card' : 'registration', { fields: {}, tags });
+      }
+    },
+  ]);
   const stop = new AbortController();
   let serving: Promise<void> = Promise.resolve();
   await new Promise<void>((resolve, reject) => {

@@ -172,10 +172,12 @@ async function twoRoles(t: Test) {
     pictures: 'contracts',
   });
   const store = await openStore(operator.folder, false);
-  store.transact((transaction) => {
-    for (const [card, iccid] of CARDS.entries())
-      transaction.putCardSide(iccid, 'registration', { fields: {}, tags: { code: codeOf(card) } });
-  });
+  await store.commit([
+    (transaction) => {
+      for (const [card, iccid] of CARDS.entries())
+        transaction.putCardSide(iccid, 'registration', { fields: {}, tags: { code: codeOf(card) } });
+    },
+  ]);
   await store.close();
   const sender = new Regulator(`https://127.0.0.1:${operatorPort}/t2/command`, tls.ca, regulator);
   const run = ({ path, folder }: { path: string; folder: string }) => new IovpipeProcess(['run', path], folder);

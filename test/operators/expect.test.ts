@@ -57,11 +57,13 @@ t.test('a record takes its request, its code and its card from what is known of 
 
 t.test('contracts are due from each car maker that has registered one of the cards', async (t) => {
   const { store } = await testStore(t);
-  store.transact((transaction) => {
-    for (const [index, code] of ['LSV1', 'LFV2', 'LSV1'].entries())
-      transaction.putCardSide(CARDS[index]!, 'registration', { fields: {}, tags: { code } });
-    transaction.putCardSide(CARDS[3], 'card', { fields: {}, tags: { code: '0002' } });
-  });
+  await store.commit([
+    (transaction) => {
+      for (const [index, code] of ['LSV1', 'LFV2', 'LSV1'].entries())
+        transaction.putCardSide(CARDS[index]!, 'registration', { fields: {}, tags: { code } });
+      transaction.putCardSide(CARDS[3], 'card', { fields: {}, tags: { code: '0002' } });
+    },
+  ]);
   const files = await expected(store, { file: 'HT', codeOf: 'maker' }, command({ ICCID: CARDS.join('，') }));
   t.match(
     files.map(({ name, code, iccid, state, reason }) => ({ name, code, iccid, state, reason })),
@@ -93,9 +95,9 @@ t.test('an id that cannot stand in a file name is answered 400, and says so', as
       faults: [{ field }],
     });
   }
-  store.transact((transaction) =>
-    transaction.putCardSide(CARDS[0], 'registration', { fields: {}, tags: { code: 'LSV_1' } }),
-  );
+  await store.commit([
+    (transaction) => transaction.putCardSide(CARDS[0], 'registration', { fields: {}, tags: { code: 'LSV_1' } }),
+  ]);
   const ofMaker = expected(store, { file: 'HT', codeOf: 'maker' }, command());
   await t.rejects(ofMaker, { code: 'RECORD_INVALID', faults: [{ field: 'Code' }] });
   t.same(allOf(store), []);

@@ -16,11 +16,13 @@ const UNKNOWN = { code: 'NO_RECORD', failureCause: '501' };
 
 const command = (ICCID: unknown, RequestID = 'CMD-1') => ({ RequestID, OperatorID: '0002', ICCID });
 
-function putCards(store: Store): void {
-  store.transact((transaction) => {
-    transaction.putCardSide(CARD, 'registration', { fields: {}, tags: { code: 'LSV1' } });
-    transaction.putCardSide(OTHER, 'card', { fields: {}, tags: {} });
-  });
+async function putCards(store: Store): Promise<void> {
+  await store.commit([
+    (transaction) => {
+      transaction.putCardSide(CARD, 'registration', { fields: {}, tags: { code: 'LSV1' } });
+      transaction.putCardSide(OTHER, 'card', { fields: {}, tags: {} });
+    },
+  ]);
 }
 
 /** A car maker with directories of two cards. */
@@ -33,7 +35,7 @@ async function atMaker(t: Test) {
 
 t.test('an operator knows a card by its registration or its card data', async (t) => {
   const { store } = await testStore(t);
-  putCards(store);
+  await putCards(store);
   const find = await operator(spec, {}, { store });
   for (const iccid of [CARD, OTHER, `${CARD}，${OTHER}`]) {
     const message = command(iccid);

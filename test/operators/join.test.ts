@@ -119,7 +119,7 @@ t.test('every registration that waits for its card leaves when it comes, in orde
   t.equal(await send('card', data('i1')), 'arrived');
   t.same(archived(), ['1 i1 张', '3 i1 李', '3 i1 王']);
   t.match(
-    store.transact((transaction) => transaction.card(ICCID)),
+    store.read((state) => state.card(ICCID)),
     { registration: { fields: { CustomerName: '王' }, earlier: [] } },
   );
   await send('card', data('i2'));

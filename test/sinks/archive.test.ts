@@ -45,7 +45,7 @@ t.test('a record is archived with its effects, its request and where it came fro
   t.same(archived(), ['one']);
   t.equal(store.status().cards.waitingForRegistration, 1);
   t.match(
-    store.transact((transaction) => transaction.request('OEM-1', 'R1')),
+    store.read((state) => state.request('OEM-1', 'R1')),
     { kind: 'KH', code: 'LSV1', iccid: 'c1', digest: 'd1' },
   );
   t.match(store.trace('R1'), [{ step: 'accepted' }, { step: 'waiting' }, { step: 'archived' }]);

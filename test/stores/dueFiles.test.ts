@@ -76,7 +76,7 @@ t.test('a clock that was ahead for a while puts off no deadline', async (t) => {
   t.equal(store.dueFile('KH_CMD-1_0002')?.dueAt, at + 6 * HOUR);
 });
 
-t.test('open files are given by content and code, oldest first, page by page', async (t) => {
+t.test('open files are given by content, oldest first, page by page', async (t) => {
   const { store } = await testStore(t);
   await add(
     store,
@@ -84,13 +84,10 @@ t.test('open files are given by content and code, oldest first, page by page', a
     due({ code: 'LSV1' }),
     due({ content: 'HT', code: 'LSV1' }),
   );
-  const names = (codes: readonly string[] | undefined, afterId = 0, limit = 2) =>
-    store.dueFiles({ content: 'KH', state: 'open', afterId, limit, ...(codes && { codes }) }).map(({ name }) => name);
-  t.same(names(['0002']), ['KH_A_0002', 'KH_B_0002']);
-  const second = store.dueFile('KH_B_0002')?.id ?? 0;
-  t.same(names(['0002'], second), ['KH_C_0002']);
-  t.same(names(undefined, second), ['KH_C_0002', 'KH_CMD-1_LSV1']);
-  t.same(names([], 0), []);
+  const names = (afterId = 0) =>
+    store.dueFiles({ content: 'KH', state: 'open', afterId, limit: 2 }).map(({ name }) => name);
+  t.same(names(), ['KH_A_0002', 'KH_B_0002']);
+  t.same(names(store.dueFile('KH_B_0002')?.id), ['KH_C_0002', 'KH_CMD-1_LSV1']);
 });
 
 t.test('each stage is told once: half, the last half hour, expired; one that is settled is silent', async (t) => {

@@ -64,9 +64,7 @@ t.test('whatever was acknowledged before kill -9 is there, and nothing half done
     await writer.hears(() => writer.acknowledged.size === moment);
     await writer.kill();
     const { store } = await testStore(t, { path: `${path}.${round}` });
-    const lost = [...writer.acknowledged].filter(
-      (requestId) => !store.transact((transaction) => transaction.request('p', requestId)),
-    );
+    const lost = [...writer.acknowledged].filter((requestId) => !store.read((state) => state.request('p', requestId)));
     t.same(lost, [], `killed after ${moment} acknowledgements`);
     const halfDone = [...writer.acknowledged].filter((requestId) => store.trace(requestId).length !== 2);
     t.same(halfDone, [], 'each has its request and its record');

@@ -103,5 +103,5 @@ t.test('a transaction within a transaction is refused', async (t) => {
     code: 'INTERNAL',
     message: /inside another transaction/,
   });
-  t.throws(() => store.transact(() => store.file('KH')), { code: 'INTERNAL' });
+  await t.rejects(store.commit([() => store.windowDelivered(1)]), { code: 'INTERNAL' });
 });

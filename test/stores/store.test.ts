@@ -20,14 +20,16 @@ t.test('a new archive is its owner’s alone, and so are the files beside it', a
 
 t.test('each side of a card stays when the other changes, and what waits is counted', async (t) => {
   const { store, clock } = await testStore(t);
-  store.transact((transaction) => transaction.putCardSide(ICCID, 'registration', { ...registered, person: 'p1' }));
+  await store.commit([
+    (transaction) => transaction.putCardSide(ICCID, 'registration', { ...registered, person: 'p1' }),
+  ]);
   t.match(store.status().cards, { complete: 0, waitingForCard: 1, waitingForRegistration: 0 });
   clock.set(DAY_16_MS);
-  store.transact((transaction) => transaction.putCardSide(ICCID, 'card', { fields: { IMSI: '1' }, tags: {} }));
-  store.transact((transaction) => transaction.putCardSide('other', 'card', { fields: {}, tags: {} }));
+  await store.commit([(transaction) => transaction.putCardSide(ICCID, 'card', { fields: { IMSI: '1' }, tags: {} })]);
+  await store.commit([(transaction) => transaction.putCardSide('other', 'card', { fields: {}, tags: {} })]);
   t.match(store.status().cards, { complete: 1, waitingForCard: 0, waitingForRegistration: 1 });
   t.same(
-    store.transact((transaction) => transaction.card(ICCID)),
+    store.read((state) => state.card(ICCID)),
     {
       iccid: ICCID,
       registration: { ...registered, person: 'p1', updatedAt: DAY_16_MS - 24 * HOUR_MS },
@@ -35,7 +37,7 @@ t.test('each side of a card stays when the other changes, and what waits is coun
     },
   );
   t.equal(
-    store.transact((transaction) => transaction.card('unknown')),
+    store.read((state) => state.card('unknown')),
     undefined,
   );
 });
@@ -45,14 +47,14 @@ t.test(
   async (t) => {
     const { store } = await testStore(t);
     const put = (iccid: string, person?: string) =>
-      store.transact((transaction) =>
-        transaction.putCardSide(iccid, 'registration', { ...registered, ...(person && { person }) }),
-      );
-    const count = () => store.transact((transaction) => transaction.cardsOf('p1', 'A'));
-    for (const iccid of ['A', 'B', 'C']) put(iccid, 'p1');
+      store.commit([
+        (transaction) => transaction.putCardSide(iccid, 'registration', { ...registered, ...(person && { person }) }),
+      ]);
+    const count = () => store.read((state) => state.cardsOf('p1', 'A'));
+    for (const iccid of ['A', 'B', 'C']) await put(iccid, 'p1');
     t.equal(count(), 2);
-    put('B', 'p2');
-    put('C');
+    await put('B', 'p2');
+    await put('C');
     t.equal(count(), 0);
   },
 );
@@ -67,21 +69,23 @@ t.test('a dead letter is replaced when its item fails again, and kept apart from
     tags: { iccid: ICCID } as Tags,
   });
   const add = (...letters: NewDeadLetter[]) =>
-    store.transact((transaction) => {
-      for (const one of letters) transaction.addDeadLetter(one);
-    });
-  add({ ...letter('first'), raw: Buffer.from('raw') }, letter('elsewhere', 'backfill'));
+    store.commit([
+      (transaction) => {
+        for (const one of letters) transaction.addDeadLetter(one);
+      },
+    ]);
+  await add({ ...letter('first'), raw: Buffer.from('raw') }, letter('elsewhere', 'backfill'));
   store.deadLetterRetried(1);
   t.match(store.deadLetters({ state: 'waiting' }), [{ id: 2, reason: 'elsewhere' }]);
-  add(letter('second'));
+  await add(letter('second'));
   t.match(store.deadLetters({ pipeline: 'cards-in' }), [{ id: 1, reason: 'second', state: 'waiting', raw: undefined }]);
   t.match(store.deadLetters({ afterId: 1, limit: 5 }), [{ id: 2 }]);
-  add({ ...letter('large'), raw: Buffer.alloc(1024 * 1024 + 1) });
+  await add({ ...letter('large'), raw: Buffer.alloc(1024 * 1024 + 1) });
   t.match(store.deadLetter(1), {
     raw: undefined,
     reason: 'large; the item itself (1048577 bytes) is too large to be kept here',
   });
-  add({ ...letter('small'), raw: Buffer.alloc(1024 * 1024) });
+  await add({ ...letter('small'), raw: Buffer.alloc(1024 * 1024) });
   t.equal(store.deadLetter(1)?.raw?.length, 1024 * 1024);
   t.equal(store.status().deadLetters, 2);
   t.equal(store.deadLetter(99), undefined);
@@ -90,18 +94,22 @@ t.test('a dead letter is replaced when its item fails again, and kept apart from
 t.test('trace tells the life of a request, a card and a file, and names no card', async (t) => {
   const { store, clock } = await testStore(t);
   const request = { platformId: 'OEM-1', requestId: 'R1', kind: 'KH', code: 'LSV1', iccid: ICCID };
-  store.transact((transaction) => {
-    transaction.rememberRequest(request);
-    transaction.putCardSide(ICCID, 'registration', registered);
-  });
+  await store.commit([
+    (transaction) => {
+      transaction.rememberRequest(request);
+      transaction.putCardSide(ICCID, 'registration', registered);
+    },
+  ]);
   t.match(store.trace('R1'), [{ step: 'accepted', text: 'request R1 from OEM-1 (KH LSV1)' }, { step: 'waiting' }]);
   t.same(store.trace(ICCID), store.trace('R1'));
   clock.set(clock.now() + HOUR_MS);
-  store.transact((transaction) => {
-    transaction.putCardSide(ICCID, 'card', { fields: {}, tags: {} });
-    transaction.append(newRecord('before'));
-    transaction.append(newRecord('record', { iccid: ICCID, requestId: 'R1' }));
-  });
+  await store.commit([
+    (transaction) => {
+      transaction.putCardSide(ICCID, 'card', { fields: {}, tags: {} });
+      transaction.append(newRecord('before'));
+      transaction.append(newRecord('record', { iccid: ICCID, requestId: 'R1' }));
+    },
+  ]);
   clock.set(DAY_16_MS);
   const key = { kind: 'KH', code: '0002', cutoff: '2022111600', type: 'P' } as const;
   const window = store.openWindow(key, DAY_16_MS, 'accounts-daily');
@@ -137,15 +145,16 @@ t.test('trace tells the life of a request, a card and a file, and names no card'
   t.same(store.trace(ICCID), steps);
   for (const file of [name, `${name}.bin`, `${name}.bin.tmp`, `${name}.txt`])
     t.same(store.trace(file), steps.slice(2), file);
-  store.transact((transaction) =>
-    transaction.addDeadLetter({
-      pipeline: 'p',
-      origin: 'o',
-      code: 'CARD_LIMIT',
-      reason: 'no',
-      tags: { requestId: 'R1' },
-    }),
-  );
+  await store.commit([
+    (transaction) =>
+      transaction.addDeadLetter({
+        pipeline: 'p',
+        origin: 'o',
+        code: 'CARD_LIMIT',
+        reason: 'no',
+        tags: { requestId: 'R1' },
+      }),
+  ]);
   t.match(store.trace('R1').at(-1), { step: 'dead', text: 'dead letter 1 of p (waiting): CARD_LIMIT no' });
   t.same(store.trace('nobody knows'), []);
 });
