@@ -4,6 +4,7 @@ import type { Source } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
+import { fileOptions } from './fileOptions.js';
 import { GLOB, likeAny } from './globs.js';
 import { fingerprintOf, ReceivedFiles, type SeenFile, toldOf } from './receivedFiles.js';
 import { StaleFiles } from './staleFiles.js';
@@ -35,17 +36,6 @@ export const watchOptions = {
     maxItems: 100,
     examples: [['KH_*.bin', 'HT_*.bin']],
   }),
-  except: Type.Array(Type.String({ pattern: GLOB }), {
-    description: 'Names that are left to another pipeline.',
-    default: [],
-    maxItems: 100,
-    examples: [['HT_*']],
-  }),
-  handled: Type.Union([Type.Literal('keep'), Type.Literal('remove')], {
-    description:
-      'What becomes of a file that has arrived at the sink: it is kept and remembered, or removed. One that failed is kept.',
-    default: 'keep',
-  }),
   pollMs: count('Time between two looks; a look that takes long is followed by a longer pause.', 1_000, 10, 3_600_000),
   fileBytesMax: count('Greatest file; a larger one becomes a dead letter.', 1_000_000_000, 1, 1_000_000_000_000),
   waitingMax: count(
@@ -54,7 +44,7 @@ export const watchOptions = {
     1,
     1_000_000,
   ),
-  staleTmpMs: count('Time after which a `.tmp` that does not change is reported.', 21_600_000, 1, 31_536_000_000),
+  ...fileOptions,
 };
 
 export const HOW_FILES_ARE_TAKEN = [

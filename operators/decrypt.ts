@@ -7,6 +7,7 @@ import type { Peer } from '../contract/peer.js';
 import type { JsonObject, Tags } from '../contract/tags.js';
 import { type Cipher, createCipher } from '../crypto/cipher.js';
 import { sm3Hex } from '../crypto/digest.js';
+import { canonicalText } from '../notice/canonical.js';
 import { type Dialect, dialectsOf } from '../notice/dialect.js';
 import { parseStrictJson } from '../notice/strictJson.js';
 
@@ -142,20 +143,5 @@ class ContentDigest {
 }
 
 function digestOf({ operType, code }: Tags, record: JsonObject): string {
-  const keys = Object.keys(record).sort();
-  const isFlat = keys.every((key) => typeof record[key] === 'string');
-  // for texts alone JSON sorts by a list of keys, in a third of the time
-  const content = isFlat ? JSON.stringify(record, keys) : JSON.stringify(sorted(record));
-  return sm3Hex(`${JSON.stringify([operType ?? null, code ?? null])}${content}`);
-}
-
-function sorted(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(sorted);
-  const object = value as JsonObject;
-  return Object.fromEntries(
-    Object.keys(object)
-      .sort()
-      .map((key) => [key, sorted(object[key])]),
-  );
+  return sm3Hex(`${JSON.stringify([operType ?? null, code ?? null])}${canonicalText(record)}`);
 }

@@ -4,7 +4,8 @@ import { Type } from 'typebox';
 import type { Drop } from '../connections/dropFolder.js';
 import { defineSource } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
-import { GLOB, likeAny } from '../files/globs.js';
+import { fileOptions } from '../files/fileOptions.js';
+import { likeAny } from '../files/globs.js';
 import type { SeenFile } from '../files/receivedFiles.js';
 
 const count = (description: string, value: number, maximum: number) =>
@@ -54,23 +55,12 @@ const options = Type.Object(
       ),
       { description: 'Who may send.', minItems: 1, maxItems: 1_000 },
     ),
-    except: Type.Array(Type.String({ pattern: GLOB }), {
-      description: 'Names that are left to another pipeline, which takes them by a `directoryWatch`.',
-      default: [],
-      maxItems: 100,
-      examples: [['HT_*']],
-    }),
-    handled: Type.Union([Type.Literal('keep'), Type.Literal('remove')], {
-      description:
-        'What becomes of a file that has arrived at the sink: it is kept and remembered, or removed. One that failed is kept.',
-      default: 'keep',
-    }),
     connectionsPerLogin: count('Connections of one login at a time; the next is refused (notice 7.3: 20).', 20, 1_000),
     connectionsMax: count('Connections in all, logged in or not.', 200, 10_000),
     fileBytesMax: count('Greatest file.', 1_000_000_000, 1_000_000_000_000),
     openHandlesMax: count('Files and listings that a connection may hold open.', 64, 1_024),
     waitingMax: count('Files that may wait to be handled; beyond, a rename is put off.', 10_000, 1_000_000),
-    staleTmpMs: count('Time after which a `.tmp` that does not change is reported.', 21_600_000, 31_536_000_000),
+    ...fileOptions,
     authAttempts: count('Failed logins of one connection before it is closed.', 6, 100),
     loginTimeoutMs: count('Time to log in.', 30_000, 600_000),
     idleTimeoutMs: count('A connection that asks for nothing is closed after this time.', 300_000, 86_400_000),

@@ -1,6 +1,7 @@
 import type { Item } from '../contract/item.js';
 import type { JsonObject } from '../contract/tags.js';
 import { sm3Hex } from '../crypto/digest.js';
+import { canonicalText } from '../notice/canonical.js';
 import type { RequestContent } from './requestOnce.js';
 
 /**
@@ -9,17 +10,9 @@ import type { RequestContent } from './requestOnce.js';
  */
 export function commandRequest({ value, tags }: Pick<Item, 'value' | 'tags'>): RequestContent {
   const { Auth: _, ...content } = value as JsonObject;
-  const command = { ...tags, digest: sm3Hex(canonical(content)) };
+  const command = { ...tags, digest: sm3Hex(canonicalText(content)) };
   if (tags.platformId !== undefined && typeof content.Code === 'string') {
     command.platformId = `${tags.platformId} for ${content.Code}`;
   }
   return { kind: 'command', tags: command };
-}
-
-/** The same text for the same content, in whatever order its fields stand. */
-function canonical(content: JsonObject): string {
-  return JSON.stringify(content, (_key, value: unknown) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-    return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
-  });
 }

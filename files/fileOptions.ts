@@ -1,0 +1,23 @@
+import { Type } from 'typebox';
+import { GLOB } from './globs.js';
+
+/** Options of every source of files that others put somewhere. */
+export const fileOptions = {
+  except: Type.Array(Type.String({ pattern: GLOB }), {
+    description: 'Names that are left to another pipeline, which watches the same directory.',
+    default: [],
+    maxItems: 100,
+    examples: [['HT_*']],
+  }),
+  handled: Type.Union([Type.Literal('keep'), Type.Literal('remove')], {
+    description:
+      'What becomes of a file that has arrived at the sink: it is kept and remembered, or removed. One that failed is kept.',
+    default: 'keep',
+  }),
+  staleTmpMs: Type.Integer({
+    description: 'Time after which a `.tmp` that does not change is reported.',
+    default: 21_600_000,
+    minimum: 1,
+    maximum: 31_536_000_000,
+  }),
+};
