@@ -145,11 +145,12 @@ class HttpsSink implements Sink {
   async write(item: Item): Promise<void> {
     const { signal } = this.#stop;
     const body = this.#inDialect(await oneMessage(item.value as Lines));
-    if (item.effects.length > 0) await this.#context.store.commit([beforehand(item.effects)]);
+    const later: Effect[] = [];
+    if (item.effects.length > 0) await this.#context.store.commit([beforehand(item.effects, later)]);
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.#attempt(body, item.tags.requestId ?? '', signal);
-        return;
+        break;
       } catch (thrown) {
         if (signal.aborted) throw stopped(thrown);
         const error = IovError.from(thrown, this.#options.url);
@@ -160,6 +161,7 @@ class HttpsSink implements Sink {
         if (signal.aborted) throw stopped(error);
       }
     }
+    if (later.length > 0) await this.#context.store.commit(later);
   }
 
   async close(): Promise<void> {
@@ -198,12 +200,16 @@ class HttpsSink implements Sink {
 }
 
 /**
- * The effects but for those that note how far a source has come (a line of a file, a dead letter): these wait until the peer
+ * The effects but for those that note how far a source has come (a line of a file, a dead letter): these are for when the peer
  * has answered, for a crash before that must send the message again.
  */
-function beforehand(effects: readonly Effect[]): Effect {
+function beforehand(effects: readonly Effect[], later: Effect[]): Effect {
   return (transaction) => {
-    const early: Transaction = { ...transaction, afterwards: () => undefined, deadLetterRetried: () => undefined };
+    const early: Transaction = {
+      ...transaction,
+      afterwards: (effect) => void later.push(effect),
+      deadLetterRetried: (id) => void later.push((last) => last.deadLetterRetried(id)),
+    };
     for (const effect of effects) effect(early);
   };
 }

@@ -243,6 +243,11 @@ t.test(
     ];
     await sink.write({ ...item('R1'), effects });
     t.same(seen, [['open', undefined, 'waiting']]);
+    t.same(
+      [store.position('test', 'commands.ndjson'), store.deadLetter(1)?.state],
+      [position, 'retried'],
+      'once answered',
+    );
     const refusing: Effect[] = [
       () => {
         throw new IovError('CARD_LIMIT', 'no');
