@@ -259,6 +259,8 @@ export interface DueFile extends Omit<NewDueFile, 'withinMs'> {
 export interface DueFileFilter {
   content: 'KH' | 'HT';
   state: DueFile['state'];
+  /** Only those whose expiry has been noted. */
+  expired?: true;
   afterId?: number;
   limit: number;
 }

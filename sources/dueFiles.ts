@@ -96,6 +96,9 @@ const MENDABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PEER_PROTOCOL', // something else may have answered in the peer's place
   'COMPONENT_UNAVAILABLE',
 ]);
+/** How often is looked for files that a peer was asked for, and that have expired since. */
+const ASKED_LOOK_MS = 1_000;
+const PAGE = 500;
 /** Thousands that expire or fail at once leave timers and sockets their turn. */
 const LOOKS_AT_A_TIME = 64;
 
@@ -105,6 +108,9 @@ class DueFilesSource implements Source {
   readonly #queue: DueQueue;
   /** Notes being written about files that are settled; such a file counts as under way. */
   readonly #noting = new Set<Promise<void>>();
+  readonly #codes: ReadonlySet<string> | undefined;
+  #askedLookAtMs = 0;
+  #askedAfterId = 0;
   #underWay = 0;
   #failure: IovError | undefined;
   #closed = false;
@@ -115,9 +121,10 @@ class DueFilesSource implements Source {
     const { waitingMax, retryDelayMsMax } = options;
     this.#options = options;
     this.#context = context;
+    this.#codes = codes && new Set(codes);
     this.#queue = new DueQueue(context.store, context.clock, {
       content: file,
-      codes: codes && new Set(codes),
+      codes: this.#codes,
       pollMs,
       waitingMax,
       againMs: retryDelayMsMax,
@@ -134,6 +141,7 @@ class DueFilesSource implements Source {
           continue;
         }
         if (this.#failure) throw this.#failure;
+        this.#expireAsked();
         const isFull = this.#underWay >= this.#options.inFlightMax;
         const turn = isFull ? undefined : this.#queue.next();
         if (!turn) await this.#rest(isFull ? undefined : this.#queue.restMs);
@@ -209,13 +217,20 @@ class DueFilesSource implements Source {
 
   /** The engine notes the expiry, for whoever watches; only then is it given up here. */
   #expire(turn: Turn): void {
-    const { dueAt, expiredAt, reason } = turn.file;
-    if (expiredAt === undefined) {
-      this.#queue.again(turn, 0);
-      return;
-    }
-    const by = `expected by ${localTime(dueAt)}`;
-    this.#giveUp(turn, new IovError('COMMAND_EXPIRED', reason === undefined ? by : `${by}; ${reason}`));
+    if (turn.file.expiredAt === undefined) this.#queue.again(turn, 0);
+    else this.#giveUp(turn, expiry(turn.file));
+  }
+
+  /** Files that the peer was asked for and has not sent: it may be asked again by a person. A page a look, round and round. */
+  #expireAsked(): void {
+    const { until, file: content } = this.#options;
+    const now = performance.now();
+    if (until !== 'asked' || now < this.#askedLookAtMs) return;
+    this.#askedLookAtMs = now + ASKED_LOOK_MS;
+    const afterId = this.#askedAfterId;
+    const page = this.#context.store.dueFiles({ content, state: 'asked', expired: true, afterId, limit: PAGE });
+    this.#askedAfterId = page.length < PAGE ? 0 : (page.at(-1)?.id ?? 0);
+    for (const file of page) if (this.#codes?.has(file.code) ?? true) this.#giveUp({ file, failures: 0 }, expiry(file));
   }
 
   /** Nobody tries any more; a person may. */
@@ -250,6 +265,12 @@ class DueFilesSource implements Source {
       });
     this.#noting.add(noted);
   }
+}
+
+function expiry({ dueAt, reason, state }: DueFile): IovError {
+  const by = `expected by ${localTime(dueAt)}`;
+  const why = reason ?? (state === 'asked' ? 'its peer was asked, and has not sent it' : undefined);
+  return new IovError('COMMAND_EXPIRED', why === undefined ? by : `${by}; ${why}`);
 }
 
 /** As table 1 asks for it, without Auth. */

@@ -33,6 +33,7 @@ export class DueFiles {
   readonly #ofRequest: Statement<StoredDueFile>;
   readonly #ofCard: Statement<StoredDueFile>;
   readonly #list: Statement<StoredDueFile>;
+  readonly #expired: Statement<StoredDueFile>;
   readonly #asked: Statement;
   readonly #delivered: Statement;
   readonly #failed: Statement;
@@ -48,9 +49,12 @@ export class DueFiles {
     this.#get = database.prepare('SELECT * FROM due_files WHERE name = ?');
     this.#ofRequest = database.prepare('SELECT * FROM due_files WHERE request_id = ? ORDER BY id LIMIT 100');
     this.#ofCard = database.prepare('SELECT * FROM due_files WHERE iccid = ? ORDER BY id LIMIT 100');
-    this.#list = database.prepare(
-      `SELECT * FROM due_files WHERE content = @content AND state = @state AND id > @afterId ORDER BY id LIMIT @limit`,
-    );
+    const list = (only: string) =>
+      database.prepare<unknown[], StoredDueFile>(
+        `SELECT * FROM due_files WHERE content = @content AND state = @state AND id > @afterId ${only} ORDER BY id LIMIT @limit`,
+      );
+    this.#list = list('');
+    this.#expired = list('AND expired_at IS NOT NULL');
     this.#asked = database.prepare(
       `UPDATE due_files SET state = 'asked', asked_at = ?, reason = NULL WHERE name = ? AND state = 'open'`,
     );
@@ -98,8 +102,8 @@ export class DueFiles {
     return [...new Map(rows.map((row) => [row.id, row])).values()].map(dueFile);
   }
 
-  list({ content, state, afterId = 0, limit }: DueFileFilter): DueFile[] {
-    return this.#list.all({ content, state, afterId, limit }).map(dueFile);
+  list({ content, state, expired, afterId = 0, limit }: DueFileFilter): DueFile[] {
+    return (expired ? this.#expired : this.#list).all({ content, state, afterId, limit }).map(dueFile);
   }
 
   asked(name: string, at: number): void {

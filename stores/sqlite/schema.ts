@@ -172,6 +172,7 @@ const steps: readonly string[] = [
     reason TEXT
   ) STRICT;
   CREATE INDEX due_files_by_state ON due_files (content, state, id);
+  CREATE INDEX due_files_expired ON due_files (content, state, id) WHERE expired_at IS NOT NULL;
   CREATE INDEX due_files_by_stage ON due_files (next_stage_at) WHERE next_stage_at IS NOT NULL;
   CREATE INDEX due_files_by_request ON due_files (request_id);
   CREATE INDEX due_files_by_card ON due_files (iccid);

@@ -95,6 +95,34 @@ t.test('a peer that has been asked is not asked again, and the file stays due', 
   t.equal((await next()).tags.requestId, 'B');
 });
 
+t.test(
+  'what a peer was asked for and has not sent in time becomes a dead letter; what others owe does not',
+  async (t) => {
+    const place = await testStore(t);
+    const { store, clock } = place;
+    const [ours = ''] = maker.codes;
+    const asked = (requestId: string, code = ours) => due(requestId, { content: 'HT', code });
+    await add(store, asked('A'), asked('B'), asked('C', 'OTHER'));
+    await store.commit(['A', 'B'].map((id) => (transaction) => transaction.dueFileAsked(asked(id).name)));
+    await store.commit([(transaction) => transaction.dueFileAsked(asked('C', 'OTHER').name)]);
+    await store.fileDelivered(asked('B').name, '/upload');
+    clock.set(clock.now() + 6 * HOUR_MS);
+    store.dueAlarms(10);
+    const { items, close } = await reading(t, { file: 'HT', peer: 'oem', until: 'asked' }, place);
+    const nothing = items.next();
+    while (store.status().deadLetters === 0) await new Promise(setImmediate);
+    t.match(store.deadLetters(), [
+      { origin: asked('A').name, code: 'COMMAND_EXPIRED', reason: /was asked, and has not/ },
+    ]);
+    t.match(store.dueFile(asked('A').name), { state: 'failed', reason: /COMMAND_EXPIRED/ });
+    t.match(store.dueFile(asked('C', 'OTHER').name), { state: 'asked' });
+    await close();
+    t.equal((await within(10_000, 'the end', nothing)).done, true);
+    await store.fileDelivered(asked('A').name, '/upload');
+    t.match(store.dueFile(asked('A').name), { state: 'delivered' }, 'late, but there');
+  },
+);
+
 t.test('codes name who owes; pages full of other files are passed over', async (t) => {
   const { store, next } = await reading(t, { codes: ['0001'] });
   await add(
