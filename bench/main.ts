@@ -43,9 +43,7 @@ const benches: Readonly<Record<string, (server: Server) => Promise<Row[]>>> = {
 const names = Object.keys(benches);
 /** `commands` stands for `commands-mixed` as well. */
 const chosen = (name: string) => positionals.some((word) => word === name || name.startsWith(`${word}-`));
-/** On a machine that shares its two cores, with an export and a client beside it, the rate says more of the neighbours. */
-const byDefault = short ? names.filter((name) => name !== 'commands-mixed') : names;
-const wanted = positionals.length > 0 ? names.filter(chosen) : byDefault;
+const wanted = positionals.length > 0 ? names.filter(chosen) : names;
 const unknown = positionals.filter((word) => !names.includes(word));
 if (unknown.length > 0) {
   process.stderr.write(`bench: expected ${names.join(', ')}, got ${unknown.join(', ')}\n`);

@@ -46,6 +46,10 @@ export class HttpsListener implements Connection {
     this.#server = this.#createServer();
   }
 
+  get callers(): number {
+    return this.#sockets.size;
+  }
+
   /** The port it listens on; a listener on port 0 learns it when it opens. */
   get port(): number {
     const address: AddressInfo | string | null = this.#server.address();

@@ -11,6 +11,7 @@ import { ChainRun, type Surroundings } from './chain.js';
 import type { CheckedConfig, CheckedPipeline } from './config.js';
 import { deliveredShare, watchDeadline } from './deadline.js';
 import { watchDueFiles } from './dueFiles.js';
+import { giveWayTo } from './giveWay.js';
 import { tidyOutbox } from './outbox.js';
 import { keepRetention } from './retention.js';
 import { turns } from './schedule.js';
@@ -47,7 +48,8 @@ export class Engine {
     const store = await openSqliteStore({ path: config.archivePath, clock, log });
     await tidyOutbox(config.outbox, store);
     const connections = new Map<string, Connection>();
-    const engine = new Engine(config, options, store, new Packer(store, config.outbox), connections);
+    const packer = new Packer(store, config.outbox, giveWayTo(connections));
+    const engine = new Engine(config, options, store, packer, connections);
     for (const [name, { spec, options: wanted, place }] of Object.entries(config.connections)) {
       connections.set(name, await spec.create(wanted, { ...engine.#context(name), place }));
     }

@@ -10,7 +10,11 @@ const LISTS_AHEAD = 2;
 /** A list is sent once it holds so much: small pictures go together, a text file's chunk goes alone. */
 const LIST_BYTES = 256 * 1024;
 
+/** And so long each list of a text: some 25 MB/s are left to a file, however many callers come. */
+const LIST_WAIT_MS = 20;
+
 type NameOf = (plan: FilePlan) => PackName;
+export type GiveWay = (waitMsMax: number) => Promise<void>;
 
 const textEntry = ({ baseName, mtimeMs }: FilePlan): ZipEntry => ({ name: `${baseName}.txt`, mtimeMs });
 
@@ -22,11 +26,12 @@ export async function feedText(
   port: MessagePort,
   file: TextFile,
   early: FilePlan | undefined,
-  nameOf: NameOf,
+  { nameOf, giveWay }: { nameOf: NameOf; giveWay: GiveWay },
 ): Promise<void> {
   const feed = new Feed(port, (chunk) => chunk.byteLength === CHUNK_BYTES && file.reuse(chunk));
   feed.begin(early && textEntry(early));
   for await (const chunk of file.content) {
+    await giveWay(LIST_WAIT_MS);
     if (!(await feed.add(chunk))) return;
   }
   const plan = await file.plan;

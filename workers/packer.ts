@@ -8,28 +8,35 @@ import type { FilePlan, PackedFile } from '../contract/file.js';
 import type { Album, TextFile } from '../contract/item.js';
 import type { FileRow, Store } from '../contract/store.js';
 import { digestOf } from '../files/plainFile.js';
-import { feedAlbum, feedText } from './feed.js';
+import { feedAlbum, feedText, type GiveWay } from './feed.js';
 import type { Packed, PackMessage, PackName, PackTask } from './pack.js';
 import { openPool, type Pool } from './pool.js';
+
+/** So long a file may wait for callers to be answered. */
+const FILE_WAIT_MS = 250;
 
 /** Packs text files and albums into the outbox in worker threads, one file a task, and notes them in the ledger. */
 export class Packer {
   /** Files that are packed at once. */
-  readonly atOnce: number;
+  readonly atOnce = availableParallelism() + 1;
   readonly #texts: Pool;
   /** Of their own: a picture service that takes its time does not hold up an export. */
   readonly #albums: Pool;
   readonly #store: Store;
   readonly #outbox: string;
+  readonly #giveWay: GiveWay;
 
-  /** @param outbox an existing directory for packed files that wait for delivery */
-  constructor(store: Store, outbox: string, atOnce = availableParallelism() + 1) {
+  /**
+   * @param outbox an existing directory for packed files that wait for delivery
+   * @param giveWay called before each file and piece of text; waits so long at most while others are in more of a hurry
+   */
+  constructor(store: Store, outbox: string, giveWay: GiveWay = async () => {}) {
     this.#store = store;
     this.#outbox = outbox;
-    this.atOnce = atOnce;
+    this.#giveWay = giveWay;
     const module = new URL('./pack.js', import.meta.url);
-    this.#texts = openPool(module, atOnce);
-    this.#albums = openPool(module, atOnce);
+    this.#texts = openPool(module, this.atOnce);
+    this.#albums = openPool(module, availableParallelism());
   }
 
   /**
@@ -42,6 +49,7 @@ export class Packer {
       discard(file);
       return packedFile(await file.plan, known);
     }
+    await this.#giveWay(FILE_WAIT_MS);
     const extension = steps.some((step) => step.worker === 'encrypt') ? '.bin' : '.zip';
     const nameOf = ({ baseName, iv }: FilePlan): PackName => ({ iv, path: join(this.#outbox, baseName + extension) });
     const early = await settledNow(file.plan);
@@ -54,7 +62,10 @@ export class Packer {
     if (early) task.name = nameOf(early);
     const pool = 'pictures' in file ? this.#albums : this.#texts;
     const packing = pool.run<Packed>(task, { transferList: [port2], signal });
-    const feeding = 'pictures' in file ? feedAlbum(port1, file, nameOf) : feedText(port1, file, early, nameOf);
+    const feeding =
+      'pictures' in file
+        ? feedAlbum(port1, file, nameOf)
+        : feedText(port1, file, early, { nameOf, giveWay: this.#giveWay });
     try {
       const [packed] = await Promise.all([packing, feeding]);
       const plan = await file.plan;
