@@ -143,6 +143,18 @@ const entries = {
     remedy: 'Check the address and the dialect of the peer.',
     retryable: false,
   },
+  KAFKA_UNREACHABLE: {
+    cause: 'No broker of the Kafka cluster answers, or not in time.',
+    remedy: 'None at first: it is tried again with back-off. Check brokers and network if it stays.',
+    retryable: true,
+    failureCause: '604',
+  },
+  KAFKA_REFUSED: {
+    cause: 'Kafka refuses: no such topic, no permission, wrong login or certificate.',
+    remedy: 'Create the topic, or mend login or permission; until then it is tried again with back-off.',
+    retryable: true,
+    failureCause: '604',
+  },
   SFTP_UNREACHABLE: {
     cause: 'The SFTP server cannot be reached, or the connection broke.',
     remedy: 'None at first: it is tried again with back-off.',

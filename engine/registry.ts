@@ -1,4 +1,5 @@
 import { spec as httpsConnection } from '../connections/https.js';
+import { spec as kafkaConnection } from '../connections/kafka.js';
 import { spec as sftpConnection } from '../connections/sftp.js';
 import type { ComponentSpec, ConnectionSpec, OperatorSpec, SinkSpec, SourceSpec } from '../contract/component.js';
 import { spec as authenticate } from '../operators/authenticate.js';
@@ -23,6 +24,7 @@ import { spec as archiveSink } from '../sinks/archive.js';
 import { spec as directorySink } from '../sinks/directory.js';
 import { spec as discardSink } from '../sinks/discard.js';
 import { spec as httpsSink } from '../sinks/https.js';
+import { spec as kafkaSink } from '../sinks/kafka.js';
 import { spec as receivedSink } from '../sinks/received.js';
 import { spec as requestsSink } from '../sinks/requests.js';
 import { spec as sftpSink } from '../sinks/sftp.js';
@@ -31,6 +33,7 @@ import { spec as directoryWatch } from '../sources/directoryWatch.js';
 import { spec as dueFilesSource } from '../sources/dueFiles.js';
 import { spec as fileSource } from '../sources/file.js';
 import { spec as httpsSource } from '../sources/https.js';
+import { spec as kafkaSource } from '../sources/kafka.js';
 import { spec as sftpServerSource } from '../sources/sftpServer.js';
 import { spec as sftpWatch } from '../sources/sftpWatch.js';
 
@@ -46,6 +49,7 @@ export type Role = keyof SpecOf;
 export const components: readonly ComponentSpec[] = [
   fileSource,
   httpsSource,
+  kafkaSource,
   archiveSource,
   dueFilesSource,
   sftpServerSource,
@@ -73,10 +77,12 @@ export const components: readonly ComponentSpec[] = [
   requestsSink,
   receivedSink,
   httpsSink,
+  kafkaSink,
   sftpSink,
   directorySink,
   discardSink,
   httpsConnection,
+  kafkaConnection,
   sftpConnection,
 ];
 

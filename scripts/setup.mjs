@@ -1,6 +1,7 @@
 // Makes a fresh clone ready: `npm start` and `npm test` call it first. Installs only what is missing, then compiles.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -16,20 +17,28 @@ function run(command, ...args) {
 
 const changedAt = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
 
+const forTests = process.argv.includes('--tests');
+if (forTests) installServices();
 if (changedAt('node_modules/.package-lock.json') < changedAt('package-lock.json')) {
   process.stdout.write('setup: installing packages; better-sqlite3 is compiled here, which takes about a minute\n');
   // `npm ci` refuses a lockfile without the optional packages of platforms that a registry does not offer;
-  // this takes the same versions from it, and leaves it as it is.
-  run('npm', 'install', '--no-save', '--no-audit', '--no-fund');
+  // this takes the same versions from it, and leaves it as it is. Native packages are compiled one by one, when needed.
+  run('npm', 'install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts');
+  run('npm', 'rebuild', 'better-sqlite3', 'ssh2');
 }
+if (forTests && !existsSync('node_modules/node-rdkafka/build/Release/node-librdkafka.node')) compileKafka();
 run(process.execPath, 'node_modules/typescript/bin/tsc', '-b');
 chmodSync('dist/cli/main.js', 0o755); // `npx iovpipe`
+if (forTests && (!existsSync('node_modules/@tapjs/test-built') || !existsSync('.tap/plugins'))) {
+  run(process.execPath, 'node_modules/.bin/tap', 'build');
+}
 
-if (process.argv.includes('--tests')) {
-  if (!existsSync('node_modules/@tapjs/test-built') || !existsSync('.tap/plugins')) {
-    run(process.execPath, 'node_modules/.bin/tap', 'build');
-  }
-  installServices();
+/** Optional: nothing but the `kafka` components needs it, and they say so where it is missing. */
+function compileKafka() {
+  process.stdout.write('setup: compiling node-rdkafka, which takes some minutes\n');
+  const env = { ...process.env, JOBS: 'max', MAKEFLAGS: `-j${availableParallelism()}` };
+  const { status } = spawnSync('npm', ['rebuild', 'node-rdkafka'], { stdio: ['ignore', 'ignore', 'inherit'], env });
+  if (status !== 0) process.stderr.write('setup: node-rdkafka cannot be compiled here; tests that need Kafka are skipped\n');
 }
 
 /** The real servers that tests talk to; where they cannot be installed, their tests are skipped by name (and fail in CI). */
@@ -41,6 +50,14 @@ function installServices() {
     ['/usr/bin/zip', 'zip'],
     ['/usr/bin/unzip', 'unzip'],
     ['/usr/bin/openssl', 'openssl'],
+    ['/usr/bin/java', 'default-jre-headless'],
+    ['/usr/bin/mvn', 'maven'],
+    ['/usr/bin/g++', 'g++'],
+    ['/usr/bin/make', 'make'],
+    ['/usr/include/openssl/ssl.h', 'libssl-dev'],
+    ['/usr/include/zlib.h', 'zlib1g-dev'],
+    ['/usr/bin/clickhouse-server', 'clickhouse-server'],
+    ['/usr/bin/clickhouse-client', 'clickhouse-client'],
   ];
   const missing = wanted.filter(([path]) => !existsSync(path)).map(([, name]) => name);
   if (missing.length === 0 || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { parse } from 'yaml';
 import type { HttpsListener } from '../../connections/httpsListener.js';
+import { loadRdKafka } from '../../connections/rdkafka.js';
 import type { ComponentSpec, SourceSpec } from '../../contract/component.js';
 import type { Connection } from '../../contract/connection.js';
 import type { Context } from '../../contract/context.js';
@@ -12,6 +14,7 @@ import { newSshKeys, type SshKeys } from '../../demo/sshKeys.js';
 import { component } from '../../engine/registry.js';
 import { bareContext } from '../support/bareContext.js';
 import { type Heard, post } from '../support/httpsChannel.js';
+import { type Kafka, kafkaConnection, startKafka } from '../support/kafka.js';
 import { accountMessage, maker } from '../support/messages.js';
 import { startOpenSsh } from '../support/openssh.js';
 import { optionsOf } from '../support/options.js';
@@ -34,6 +37,21 @@ export interface World {
   /** What callers heard, each when it is answered. */
   answers: Promise<Heard>[];
 }
+
+let broker: Promise<Kafka | undefined> | undefined;
+/** One broker for a test file; it ends with the process, or when the file stops it. */
+export function brokerHere(): Promise<Kafka | undefined> {
+  broker ??= startKafka();
+  return broker;
+}
+
+const hasRdKafka = await loadRdKafka().then(
+  () => true,
+  () => false,
+);
+/** Everything but Kafka where node-rdkafka is not built; under CI it must be. */
+export const canBeHere = ({ name }: ComponentSpec): boolean =>
+  name !== 'kafka' || hasRdKafka || Boolean(process.env.CI);
 
 let made: Promise<{ tls: Certificates; keys: SshKeys }> | undefined;
 
@@ -80,6 +98,7 @@ export async function world(t: Test): Promise<World> {
   };
   connections.t1 = (await create(component('connection', 'https')!)) as Connection;
   connections.regulator = (await create(component('connection', 'sftp')!)) as Connection;
+  if (hasRdKafka) connections.bus = await kafkaConnection('127.0.0.1:9');
   t.teardown(async () => {
     for (const connection of Object.values(connections)) await connection.close?.();
     await Promise.allSettled(answers);
@@ -104,6 +123,16 @@ export async function world(t: Test): Promise<World> {
       await inbox.list(server.directory, () => undefined, new AbortController().signal); // a connection is open already
       connections.inbox = inbox;
       here['source sftpWatch'] = { ...here['source sftpWatch'], directory: server.directory };
+    } else if (name === 'kafka') {
+      const kafka = await brokerHere();
+      if (!kafka) throw new Error('no Kafka here (java, mvn, node-rdkafka)');
+      const topic = await kafka.topic(2);
+      await kafka.produce(
+        topic,
+        numbers.map((number) => ({ value: `{"RequestID":"R-${number + 10}"}` })),
+      );
+      connections.bus = await kafkaConnection(kafka.brokers);
+      here['source kafka'] = { on: 'bus', topics: [topic], group: randomUUID(), pollMs: 1 };
     } else if (name === 'sftpServer' || name === 'directoryWatch') {
       mkdirSync(join(folder, 'oem1'));
       for (const number of numbers) writeFileSync(join(folder, 'oem1', `drop-${number}.bin`), 'x');

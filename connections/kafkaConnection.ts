@@ -1,0 +1,134 @@
+import type { Connection } from '../contract/connection.js';
+import type { Context } from '../contract/context.js';
+import { IovError } from '../contract/error.js';
+import { backOff } from './backOff.js';
+import type { KafkaOptions } from './kafka.js';
+import { type GroupOptions, KafkaConsumer } from './kafkaConsumer.js';
+import { kafkaError } from './kafkaFailures.js';
+import { KafkaProducer, type ProducerOptions } from './kafkaProducer.js';
+import { eventError, type RdClient, type RdError, type RdKafka, type RdSettings } from './rdkafka.js';
+
+const SERVE_MS = 50;
+/** A topic or partition that is new is seen so soon; the default is five minutes. */
+const METADATA_MS = 10_000;
+
+/** A Kafka cluster as its consumers and producers share it: settings, patience, and what is told of its state. */
+export class KafkaConnection implements Connection {
+  readonly lib: RdKafka;
+  readonly options: KafkaOptions;
+  readonly #context: Pick<Context, 'log' | 'place'>;
+  readonly #clients = new Set<KafkaConsumer | KafkaProducer>();
+  /** What is wrong now, and has been told. */
+  readonly #troubles = new Set<string>();
+
+  constructor(lib: RdKafka, options: KafkaOptions, context: Pick<Context, 'log' | 'place'>) {
+    this.lib = lib;
+    this.options = options;
+    this.#context = context;
+  }
+
+  consumer(options: GroupOptions): KafkaConsumer {
+    const consumer = new KafkaConsumer(this, options);
+    this.#clients.add(consumer);
+    return consumer;
+  }
+
+  producer(options: ProducerOptions): KafkaProducer {
+    const producer = new KafkaProducer(this, options);
+    this.#clients.add(producer);
+    return producer;
+  }
+
+  /** Closes what its owner has left open. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#clients].map((client) => client.close()));
+  }
+
+  /** A client that has closed itself. */
+  left(client: KafkaConsumer | KafkaProducer): void {
+    this.#clients.delete(client);
+  }
+
+  /** Of every client, in librdkafka's words. */
+  get settings(): RdSettings {
+    const { brokers, clientId, tls, sasl, requestTimeoutMs, connectTimeoutMs } = this.options;
+    const { retryDelayMsMin, retryDelayMsMax } = this.options;
+    return {
+      'bootstrap.servers': brokers.join(','),
+      'client.id': clientId,
+      'security.protocol': `${sasl ? 'sasl_' : ''}${tls ? 'ssl' : 'plaintext'}`,
+      ...(tls?.ca !== undefined && { 'ssl.ca.pem': tls.ca }),
+      ...(tls?.cert !== undefined && { 'ssl.certificate.pem': tls.cert }),
+      ...(tls?.key !== undefined && { 'ssl.key.pem': tls.key }),
+      ...(sasl && {
+        'sasl.mechanism': sasl.mechanism,
+        'sasl.username': sasl.username,
+        'sasl.password': sasl.password,
+      }),
+      'socket.timeout.ms': requestTimeoutMs,
+      'socket.connection.setup.timeout.ms': Math.max(1_000, connectTimeoutMs),
+      'socket.keepalive.enable': true,
+      'reconnect.backoff.ms': Math.min(retryDelayMsMin, retryDelayMsMax),
+      'reconnect.backoff.max.ms': retryDelayMsMax,
+      'topic.metadata.refresh.interval.ms': METADATA_MS,
+      log_level: 0,
+    };
+  }
+
+  /**
+   * A client that has reached the cluster: made anew and tried again, without end.
+   * @param serve lets a client tell its events, among them why it cannot log in
+   * @throws IovError STOPPED
+   */
+  async reach<Client extends RdClient>(
+    make: () => Client,
+    serve: (client: Client) => void,
+    signal: AbortSignal,
+  ): Promise<Client> {
+    const { retryDelayMsMin, retryDelayMsMax } = this.options;
+    const bounds = { delayMsMin: retryDelayMsMin, delayMsMax: retryDelayMsMax };
+    for (let attempt = 1; !signal.aborted; attempt += 1) {
+      const client = make();
+      client.on('event.error', (event) => {
+        const error = eventError(event);
+        if (error) this.trouble(error);
+      });
+      const serving = setInterval(() => serve(client), SERVE_MS);
+      try {
+        await this.#connect(client);
+        this.well();
+        if (!signal.aborted) return client;
+        client.disconnect();
+      } catch (thrown) {
+        this.trouble(thrown);
+        await backOff(attempt, bounds, signal);
+      } finally {
+        clearInterval(serving);
+      }
+    }
+    throw new IovError('STOPPED', `${this.#context.place}: stopped before the cluster was reached`);
+  }
+
+  /** Told once, until it is well again. */
+  trouble(thrown: unknown): void {
+    const { code, message } = kafkaError(thrown, this.#context.place);
+    const trouble = code === 'KAFKA_UNREACHABLE' ? code : message;
+    if (this.#troubles.has(trouble)) return;
+    this.#troubles.add(trouble);
+    this.#context.log.warn({ code, reason: message }, 'Kafka cannot be used; trying on');
+  }
+
+  /** A sign of life: a message, an offset taken, a delivery. */
+  well(): void {
+    if (this.#troubles.size === 0) return;
+    this.#troubles.clear();
+    this.#context.log.info({ place: this.#context.place }, 'Kafka can be used again');
+  }
+
+  #connect(client: RdClient): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (error: RdError | undefined | null) => (error ? reject(error) : resolve());
+      client.connect({ allTopics: false, timeout: this.options.connectTimeoutMs }, done);
+    });
+  }
+}

@@ -1,0 +1,238 @@
+import { IovError } from '../contract/error.js';
+import type { KafkaConnection } from './kafkaConnection.js';
+import { kafkaError } from './kafkaFailures.js';
+import { Offsets, type Step } from './offsets.js';
+import { type Mark, type Message, type Place, RD, type RdConsumer, type RdError } from './rdkafka.js';
+
+export interface GroupOptions {
+  group: string;
+  topics: readonly string[];
+  from: 'earliest' | 'latest';
+  sessionTimeoutMs: number;
+  pollIntervalMsMax: number;
+  handOverMs: number;
+  commitMs: number;
+  prefetchBytesMax: number;
+}
+
+/** A partition as long as it is ours. */
+interface Partition extends Place {
+  offsets: Offsets;
+  /** Committed, or asked to be. */
+  committed: number | undefined;
+  isLost: boolean;
+}
+
+/** A message on its way: settled once, by `settle`. */
+export interface Taken {
+  message: Message;
+  partition: Readonly<Partition>;
+  step: Step;
+}
+
+/** A commit that a rebalance has overtaken: the next owner reads the messages again. */
+const OVERTAKEN: ReadonlySet<number> = new Set([22, 25, 27, -168]);
+/** After a full queue fetching goes on so soon; the default of a second leaves a fast reader without messages. */
+const QUEUE_FULL_MS = 10;
+const MIB = 1_048_576;
+/** Of one answer of a broker, as librdkafka has it. */
+const FETCH_BYTES_MAX = 50 * MIB;
+const keyOf = ({ topic, partition }: Place) => `${topic}/${partition}`;
+
+/**
+ * A member of a consumer group that gives messages when asked, and commits what has settled. The group's assignor is eager:
+ * partitions are handed over together, once what is under way has settled, or has had its time.
+ */
+export class KafkaConsumer {
+  readonly #connection: KafkaConnection;
+  readonly #options: GroupOptions;
+  readonly #partitions = new Map<string, Partition>();
+  readonly #leaving = new AbortController();
+  #client: RdConsumer | undefined;
+  #committing: NodeJS.Timeout | undefined;
+  #handingOver: Promise<void> | undefined;
+  #polling: Promise<unknown> = Promise.resolve();
+  #onSettled: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(connection: KafkaConnection, options: GroupOptions) {
+    this.#connection = connection;
+    this.#options = options;
+  }
+
+  /**
+   * Reaches the cluster and joins the group.
+   * @throws IovError STOPPED
+   */
+  async join(signal: AbortSignal): Promise<void> {
+    const either = AbortSignal.any([signal, this.#leaving.signal]);
+    const client = await this.#connection.reach(() => this.#make(), serve, either);
+    client.on('offset.commit', (error, marks) => this.#committed(error, marks));
+    client.subscribe(this.#options.topics);
+    this.#client = client;
+    this.#committing = setInterval(() => this.#commit(), this.#options.commitMs);
+  }
+
+  /**
+   * What has come by now, at most `max` messages; librdkafka fetches ahead up to its bound.
+   * @throws IovError KAFKA_REFUSED where this member cannot go on
+   */
+  async poll(max: number): Promise<Taken[]> {
+    await this.#handingOver;
+    const client = this.#client;
+    if (!client || this.#closed) return [];
+    const polled = new Promise<Message[]>((resolve, reject) => {
+      client.consume(max, (error, messages) => (error ? reject(error) : resolve(messages)));
+    });
+    this.#polling = polled.catch(() => undefined);
+    try {
+      const messages = await polled;
+      if (messages.length > 0) this.#connection.well();
+      return messages.flatMap((message) => this.#taken(message));
+    } catch (thrown) {
+      const { group } = this.#options;
+      if ((thrown as RdError).code === RD.fatal)
+        throw new IovError('KAFKA_REFUSED', `group ${group}: ${String(thrown)}`);
+      this.#connection.trouble(kafkaError(thrown, `group ${group}`));
+      return [];
+    }
+  }
+
+  /** The message is handled for good; its offset may be committed. */
+  settle({ partition, step }: Taken): void {
+    partition.offsets.settle(step);
+    this.#onSettled?.();
+  }
+
+  /** Commits what has settled and leaves the group. Idempotent; within its deadline. */
+  close(): Promise<void> {
+    this.#closed ??= this.#leave().finally(() => this.#connection.left(this));
+    return this.#closed;
+  }
+
+  async #leave(): Promise<void> {
+    this.#leaving.abort();
+    this.#onSettled?.();
+    clearInterval(this.#committing);
+    await this.#handingOver;
+    await this.#polling;
+    const client = this.#client;
+    if (!client) return;
+    this.#commit();
+    let late: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      late = setTimeout(resolve, this.#connection.options.closeTimeoutMs);
+      client.disconnect(resolve); // waits for the commit
+    });
+    clearTimeout(late);
+  }
+
+  #make(): RdConsumer {
+    const { group, from, sessionTimeoutMs, pollIntervalMsMax, prefetchBytesMax } = this.#options;
+    const settings = {
+      ...this.#connection.settings,
+      'group.id': group,
+      'enable.auto.commit': false,
+      'enable.auto.offset.store': false,
+      'partition.assignment.strategy': 'roundrobin',
+      'session.timeout.ms': sessionTimeoutMs,
+      'heartbeat.interval.ms': Math.ceil(sessionTimeoutMs / 10),
+      'max.poll.interval.ms': Math.max(pollIntervalMsMax, sessionTimeoutMs),
+      'queued.max.messages.kbytes': Math.ceil(prefetchBytesMax / 1024),
+      'fetch.queue.backoff.ms': QUEUE_FULL_MS,
+      'fetch.max.bytes': Math.min(Math.max(prefetchBytesMax, MIB), FETCH_BYTES_MAX),
+      'message.max.bytes': MIB, // no bound on what is fetched: a larger message comes alone
+      rebalance_cb: (error: RdError, places: readonly Place[]) => this.#rebalance(error, places),
+      offset_commit_cb: true,
+    };
+    const client = new this.#connection.lib.KafkaConsumer(settings, { 'auto.offset.reset': from });
+    client.setDefaultConsumeTimeout(0); // libuv has four threads for all files and names: none of them may wait here
+    return client;
+  }
+
+  #taken(message: Message): Taken[] {
+    const partition = this.#partitions.get(keyOf(message));
+    if (!partition) return []; // given away while it was on its way to us
+    return [{ message, partition, step: partition.offsets.begin(message.offset) }];
+  }
+
+  #rebalance(error: RdError, places: readonly Place[]): void {
+    if (error.code === RD.assignPartitions) this.#assign(places);
+    else {
+      this.#handingOver ??= this.#handOver().finally(() => {
+        this.#handingOver = undefined;
+      });
+    }
+  }
+
+  #assign(places: readonly Place[]): void {
+    for (const { topic, partition } of places) {
+      const ours = { topic, partition, offsets: new Offsets(), committed: undefined, isLost: false };
+      this.#partitions.set(keyOf(ours), ours);
+    }
+    this.#tell((client) => client.assign(places));
+  }
+
+  async #handOver(): Promise<void> {
+    await this.#allSettled();
+    this.#commit();
+    for (const partition of this.#partitions.values()) partition.isLost = true;
+    this.#partitions.clear();
+    this.#tell((client) => client.unassign());
+  }
+
+  /** Nothing is under way any more, or it has had its time, or this member leaves. */
+  async #allSettled(): Promise<void> {
+    const isBusy = () => [...this.#partitions.values()].some(({ offsets }) => offsets.underWay > 0);
+    await new Promise<void>((resolve) => {
+      const late = setTimeout(resolve, this.#options.handOverMs);
+      this.#onSettled = () => {
+        if (isBusy() && !this.#leaving.signal.aborted) return;
+        clearTimeout(late);
+        resolve();
+      };
+      this.#onSettled();
+    });
+    this.#onSettled = undefined;
+  }
+
+  #commit(): void {
+    const marks: Mark[] = [];
+    for (const partition of this.#partitions.values()) {
+      const { next } = partition.offsets;
+      if (next === undefined || next === partition.committed) continue;
+      partition.committed = next;
+      marks.push({ topic: partition.topic, partition: partition.partition, offset: next });
+    }
+    if (marks.length > 0) this.#tell((client) => client.commit(marks));
+  }
+
+  #committed(error: RdError | undefined, marks: readonly Mark[]): void {
+    if (!error) this.#connection.well();
+    else {
+      if (!OVERTAKEN.has(error.code)) this.#connection.trouble(kafkaError(error, `committing ${this.#options.group}`));
+      for (const mark of marks) {
+        const partition = this.#partitions.get(keyOf(mark));
+        if (partition) partition.committed = undefined; // asked again, with what has settled by then
+      }
+    }
+  }
+
+  /** A client that is closing takes no more orders. */
+  #tell(order: (client: RdConsumer) => void): void {
+    try {
+      if (this.#client) order(this.#client);
+    } catch (thrown) {
+      if (!this.#leaving.signal.aborted) this.#connection.trouble(kafkaError(thrown, `group ${this.#options.group}`));
+    }
+  }
+}
+
+/** No messages come of it: a client that is not in the group has no partitions. */
+function serve(client: RdConsumer): void {
+  try {
+    client.consume(1, () => undefined);
+  } catch {
+    // not begun yet
+  }
+}

@@ -1,0 +1,26 @@
+import { IovError } from '../contract/error.js';
+import { RD, type RdError } from './rdkafka.js';
+
+/** Errors that last until a person does something: what is asked for is not there, or not allowed. */
+const REFUSALS: ReadonlySet<number | undefined> = new Set([
+  3, // unknown topic or partition
+  29, // topic: no permission
+  30, // group: no permission
+  31, // cluster: no permission
+  58, // SASL: wrong login
+  RD.authentication,
+  RD.tls,
+  -188, // unknown topic, as the client sees it
+  -190, // unknown partition, as the client sees it
+]);
+
+/** What librdkafka says, in our words. */
+export function kafkaError(thrown: unknown, doing: string): IovError {
+  if (thrown instanceof IovError) return thrown;
+  const { message, code } = thrown as Partial<RdError>;
+  const text = `${doing}: ${message ?? String(thrown)}`;
+  if (code === RD.messageTooLarge || code === RD.recordInvalid) {
+    return new IovError('MESSAGE_TOO_LARGE', text, { cause: thrown });
+  }
+  return new IovError(REFUSALS.has(code) ? 'KAFKA_REFUSED' : 'KAFKA_UNREACHABLE', text, { cause: thrown });
+}

@@ -1,0 +1,45 @@
+/** A message on its way. */
+export interface Step {
+  readonly offset: number;
+  settled: boolean;
+}
+
+/** How many settled steps are kept before the list is cut. */
+const SLACK = 1024;
+
+/**
+ * How far a partition has been handled: up to the lowest offset that has not settled. Messages begin in rising order, with
+ * gaps where a topic was compacted, and settle in any.
+ */
+export class Offsets {
+  #steps: Step[] = [];
+  #head = 0;
+  /** What comes after the last message that has settled with all before it. */
+  #reached: number | undefined;
+
+  get underWay(): number {
+    return this.#steps.length - this.#head;
+  }
+
+  /** The offset at which another reader would go on; undefined where nothing has begun. */
+  get next(): number | undefined {
+    return this.#steps[this.#head]?.offset ?? this.#reached;
+  }
+
+  begin(offset: number): Step {
+    const step = { offset, settled: false };
+    this.#steps.push(step);
+    return step;
+  }
+
+  settle(step: Step): void {
+    step.settled = true;
+    for (let first = this.#steps[this.#head]; first?.settled; first = this.#steps[this.#head]) {
+      this.#reached = first.offset + 1;
+      this.#head += 1;
+    }
+    if (this.#head < SLACK || this.#head * 2 < this.#steps.length) return;
+    this.#steps = this.#steps.slice(this.#head);
+    this.#head = 0;
+  }
+}

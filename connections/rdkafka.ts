@@ -1,0 +1,119 @@
+import { IovError } from '../contract/error.js';
+
+/** Settings in librdkafka's words (its CONFIGURATION.md). */
+export type RdSettings = Readonly<Record<string, string | number | boolean | ((...words: never[]) => void)>>;
+
+export interface RdError extends Error {
+  code: number;
+  isFatal?: boolean;
+}
+
+export interface Place {
+  topic: string;
+  partition: number;
+}
+
+export interface Mark extends Place {
+  /** Of the next message to be read. */
+  offset: number;
+}
+
+type Headers = readonly Readonly<Record<string, Uint8Array | string>>[];
+
+export interface Message extends Place {
+  offset: number;
+  value: Uint8Array | null;
+  /** Of the value. */
+  size: number;
+  key?: Uint8Array | null;
+  headers?: Headers;
+}
+
+/** The part of the package that is used here. */
+export interface RdClient {
+  connect(options: { allTopics: boolean; timeout: number }, done: (error: RdError | undefined) => void): void;
+  /** Its error bears no code, only its text ({@link eventError}). */
+  on(event: 'event.error', listener: (error: Error) => void): this;
+  /** A producer sends first what it still has, for five seconds at most. */
+  disconnect(done?: () => void): void;
+}
+
+export interface RdConsumer extends RdClient {
+  setDefaultConsumeTimeout(ms: number): void;
+  subscribe(topics: readonly string[]): void;
+  consume(count: number, done: (error: RdError | null, messages: Message[]) => void): void;
+  assign(places: readonly Place[]): void;
+  unassign(): void;
+  commit(marks: readonly Mark[]): void;
+  on(event: 'event.error', listener: (error: Error) => void): this;
+  on(event: 'offset.commit', listener: (error: RdError | undefined, marks: readonly Mark[]) => void): this;
+}
+
+export interface RdProducer extends RdClient {
+  produce(
+    topic: string,
+    partition: null,
+    value: Uint8Array,
+    key: string | null,
+    timestamp: null,
+    opaque: number,
+    headers: Headers,
+  ): void;
+  poll(): void;
+  on(event: 'event.error', listener: (error: Error) => void): this;
+  on(event: 'delivery-report', listener: (error: RdError | null, report: { opaque: number }) => void): this;
+  disconnect(done?: () => void): void;
+  disconnect(flushMs: number, done: () => void): void;
+}
+
+export interface RdKafka {
+  KafkaConsumer: new (settings: RdSettings, topicSettings: RdSettings) => RdConsumer;
+  Producer: new (settings: RdSettings, topicSettings: RdSettings) => RdProducer;
+}
+
+/** Error codes of librdkafka (rdkafka.h), and of Kafka's protocol above 0. */
+export const RD = {
+  assignPartitions: -175,
+  revokePartitions: -174,
+  queueFull: -184,
+  fatal: -150,
+  allBrokersDown: -187,
+  authentication: -169,
+  tls: -181,
+  messageTooLarge: 10,
+  recordInvalid: 87,
+} as const;
+
+/** Events come as librdkafka's text for a code, in lower case, without its origin (node-rdkafka's lib/error.js). */
+const EVENTS: ReadonlyMap<string, number> = new Map([
+  ['all broker connections are down', RD.allBrokersDown],
+  ['authentication failure', RD.authentication],
+  ['sasl authentication failed', RD.authentication],
+  ['ssl error', RD.tls],
+  ['fatal error', RD.fatal],
+]);
+
+/** The error of an event with its code, where it is one that says something of the whole client. */
+export function eventError(error: Error): RdError | undefined {
+  const code = EVENTS.get(error.message);
+  return code === undefined ? undefined : Object.assign(error, { code });
+}
+
+/** Its name is kept from the compiler, which must do without the package where that could not be built. */
+const PACKAGE: string = 'node-rdkafka';
+
+/**
+ * The home of the package node-rdkafka, which is optional: it is compiled when it is installed, for one version of Node.
+ * @throws IovError COMPONENT_UNAVAILABLE where it is not there, or was built for another Node
+ */
+export async function loadRdKafka(): Promise<RdKafka> {
+  try {
+    const loaded = (await import(PACKAGE)) as { default: RdKafka };
+    return loaded.default;
+  } catch (cause) {
+    const why = (cause instanceof Error ? cause.message : String(cause)).split('\n', 1)[0] ?? '';
+    const remedy =
+      'install a C++ compiler, make, python3 and the headers of OpenSSL and zlib, then `npm install node-rdkafka` (or `npm rebuild node-rdkafka` after a change of Node)';
+    throw new IovError('COMPONENT_UNAVAILABLE', `Kafka needs the package node-rdkafka: ${remedy}; ${why}`, { cause });
+  }
+}

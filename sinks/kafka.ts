@@ -1,0 +1,119 @@
+import { type Static, Type } from 'typebox';
+import { backOff } from '../connections/backOff.js';
+import type { KafkaConnection } from '../connections/kafkaConnection.js';
+import { headersOf } from '../connections/kafkaHeaders.js';
+import type { KafkaProducer, Outgoing } from '../connections/kafkaProducer.js';
+import { defineSink, type Sink } from '../contract/component.js';
+import type { Context } from '../contract/context.js';
+import { IovError } from '../contract/error.js';
+import type { Item, Lines } from '../contract/item.js';
+import type { Tags } from '../contract/tags.js';
+
+const bounded = (value: number, minimum: number, maximum: number, description: string) =>
+  Type.Integer({ default: value, minimum, maximum, description });
+
+const Options = Type.Object(
+  {
+    on: Type.String({ connection: 'kafka', description: 'The cluster, under `connections:`.' }),
+    topic: Type.String({ pattern: '^[A-Za-z0-9._-]{1,249}$', description: 'Where messages go; it must be there.' }),
+    key: Type.Union([Type.Literal('iccid'), Type.Literal('requestId'), Type.Literal('code'), Type.Literal('none')], {
+      default: 'iccid',
+      description: 'What chooses the partition: messages alike in it keep their order. Without it, any partition.',
+    }),
+    concurrency: bounded(1_024, 1, 100_000, 'Items under way at once.'),
+    deliveryTimeoutMs: bounded(120_000, 1_000, 3_600_000, 'For one attempt, from the queue to the last replica.'),
+    lingerMs: bounded(5, 0, 10_000, 'How long messages wait for others to go with them.'),
+    compression: Type.Union([Type.Literal('none'), Type.Literal('gzip'), Type.Literal('snappy'), Type.Literal('lz4')], {
+      default: 'lz4',
+      description: 'Of batches of messages.',
+    }),
+    queueMessagesMax: bounded(100_000, 1, 10_000_000, 'Messages in the client; more wait.'),
+    queueBytesMax: bounded(67_108_864, 1_024, 1_073_741_824, 'Bytes in the client; more wait.'),
+    messageBytesMax: bounded(1_000_000, 1_000, 100_000_000, 'A larger message fails for good.'),
+    retry: Type.Object(
+      {
+        attemptsMax: bounded(10, 1, 1_000_000, 'Attempts for one message; after the last the pipeline starts anew.'),
+        delayMsMin: bounded(200, 1, 60_000, 'First bound of the delay, which doubles.'),
+        delayMsMax: bounded(30_000, 1, 3_600_000, 'Last bound of the delay.'),
+      },
+      { additionalProperties: false, default: {}, description: 'How a message is sent again that was not delivered.' },
+    ),
+  },
+  { additionalProperties: false },
+);
+type Options = Static<typeof Options>;
+
+export const spec = defineSink({
+  name: 'kafka',
+  summary: 'Produces each record to a Kafka topic; it has arrived when the brokers have it.',
+  description:
+    'An idempotent producer: within an attempt nothing is doubled or swapped, and every in-sync replica has a message before it counts as arrived. A message whose attempt ran out is sent again, and may then be in the topic twice. What is known about an item (RequestID, Code, OperType, ICCID, PlatformID) goes along as headers. What operators want stored with an item is stored once it has been delivered.',
+  takes: ['bytes'],
+  options: Options,
+  examples: [
+    { title: 'For the daemons that archive', yaml: 'on: bus\ntopic: accepted' },
+    { title: 'Vehicles by their maker', yaml: 'on: bus\ntopic: vehicles\nkey: code\nlingerMs: 50' },
+  ],
+  create: (options, context) => new KafkaSink(options, context),
+});
+
+/** Records of one block that are under way at once. */
+const BLOCK_RECORDS_MAX = 1_000;
+
+class KafkaSink implements Sink {
+  readonly concurrency: number;
+  readonly #options: Options;
+  readonly #context: Context;
+  readonly #producer: KafkaProducer;
+  readonly #stop = new AbortController();
+
+  constructor(options: Options, context: Context) {
+    this.#options = options;
+    this.#context = context;
+    this.concurrency = options.concurrency;
+    this.#producer = context.connection<KafkaConnection>(options.on).producer(options);
+  }
+
+  async write({ value: lines, tags, effects }: Item): Promise<void> {
+    const { topic } = this.#options;
+    const [key, headers] = [this.#keyOf(tags), headersOf(tags)];
+    let sending: Promise<void>[] = [];
+    for await (const value of (lines as Lines).read(0, (lines as Lines).count)) {
+      sending.push(this.#deliver({ topic, key, value, headers }));
+      if (sending.length < BLOCK_RECORDS_MAX) continue;
+      await allOf(sending);
+      sending = [];
+    }
+    await allOf(sending);
+    if (effects.length > 0) await this.#context.store.commit(effects);
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#producer.close();
+  }
+
+  #keyOf(tags: Tags): string | null {
+    const { key } = this.#options;
+    return key === 'none' ? null : (tags[key] ?? null);
+  }
+
+  async #deliver(message: Outgoing): Promise<void> {
+    const { retry } = this.#options;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#producer.send(message);
+      } catch (thrown) {
+        const error = IovError.from(thrown, `topic ${message.topic}`);
+        if (!error.retryable || error.code === 'STOPPED' || attempt >= retry.attemptsMax) throw error;
+        await backOff(attempt, retry, this.#stop.signal);
+      }
+    }
+  }
+}
+
+/** Waits for all, so that none is left behind that fails unheard. */
+async function allOf(sending: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(sending)).find((end) => end.status === 'rejected');
+  if (failed) throw failed.reason;
+}

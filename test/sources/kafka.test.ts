@@ -1,0 +1,354 @@
+import { randomUUID } from 'node:crypto';
+import t, { type Test } from 'tap';
+import type { Source } from '../../contract/component.js';
+import { IovError } from '../../contract/error.js';
+import type { Item } from '../../contract/item.js';
+import type { Store } from '../../contract/store.js';
+import { spec } from '../../sources/kafka.js';
+import { bareContext, keptLog } from '../support/bareContext.js';
+import { freePort } from '../support/freePort.js';
+import { kafkaConnection, startKafka } from '../support/kafka.js';
+import { fromTopic, kafkaSite, registrations, serving } from '../support/kafkaSite.js';
+import { optionsOf } from '../support/options.js';
+import { testStore } from '../support/testStore.js';
+import { until } from '../support/until.js';
+
+const kafka = await startKafka();
+if (kafka) t.teardown(() => kafka.stop());
+t.setTimeout(300_000);
+
+/** A test that has a broker to talk to. */
+function test(name: string, work: (t: Test, broker: NonNullable<typeof kafka>) => Promise<void>): void {
+  t.test(name, { skip: kafka ? false : 'no Kafka (java, mvn, node-rdkafka)' }, async (t) => {
+    if (kafka) await work(t, kafka);
+  });
+}
+
+/** The same, with a broker that may be stopped. */
+function testOfFaults(
+  name: string,
+  work: (
+    t: Test,
+    broker: NonNullable<typeof kafka>,
+    control: NonNullable<NonNullable<typeof kafka>['control']>,
+  ) => Promise<void>,
+): void {
+  const skip = kafka?.control ? false : 'no Kafka of our own';
+  t.test(name, { skip }, async (t) => {
+    if (kafka?.control) await work(t, kafka, kafka.control);
+  });
+}
+
+interface Reading {
+  source: Source;
+  items: Item[];
+  log: ReturnType<typeof keptLog>;
+  stop(): Promise<void>;
+  broke: Promise<unknown>;
+}
+
+/** A source of its own at work; each item is shown to `see`, which may settle it. */
+async function reading(
+  t: Test,
+  topic: string,
+  options: object = {},
+  more: { see?: (item: Item) => void; store?: Store; group?: string; brokers?: string } = {},
+): Promise<Reading> {
+  const { see = (item) => item.receipt.arrived(), store, group = `g-${topic}`, brokers = kafka?.brokers ?? '' } = more;
+  const log = keptLog();
+  const bus = await kafkaConnection(brokers, { retryDelayMsMax: 200, connectTimeoutMs: 1_000 }, log);
+  const context = bareContext({ directory: '.', log, connections: { bus }, ...(store && { store }) });
+  const given = { on: 'bus', topics: [topic], group, sessionTimeoutMs: 2_000, commitMs: 50, ...options };
+  const source = (await spec.create(optionsOf(spec, given), context)) as Source;
+  const items: Item[] = [];
+  const ending = new AbortController();
+  const read = (async () => {
+    for await (const item of source.read(ending.signal)) {
+      items.push(item);
+      see(item);
+    }
+  })();
+  const broke = read.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  const stop = async () => {
+    ending.abort();
+    await broke;
+    await source.close?.();
+    await bus.close();
+  };
+  t.teardown(stop);
+  return { source, items, log, stop, broke };
+}
+
+const numbered = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, index) => ({ value: JSON.stringify({ RequestID: `R-${from + index}` }) }));
+const idsOf = (items: readonly Item[]) => items.map(({ tags }) => tags.requestId ?? '');
+const twice = (ids: readonly string[]) => ids.length - new Set(ids).size;
+
+test('messages of a topic are archived, and committed when they are', async (t, {
+  brokers,
+  topic,
+  produce,
+  committed,
+}) => {
+  const name = await topic(3);
+  await produce(name, registrations(0, 300));
+  const { stored, end, log } = await serving(t, kafkaSite(t.testdir({}), brokers, fromTopic(name)));
+  await until('300 records', () => stored() === 300);
+  await produce(name, registrations(300, 310));
+  await until('those that came later', () => stored() === 310);
+  await end();
+  const offsets = await committed(`g-${name}`, name, 3);
+  t.equal(
+    offsets.reduce((sum, offset) => sum + Math.max(0, offset), 0),
+    310,
+  );
+  t.same(
+    log.lines.filter(({ level }) => level === 'warn' || level === 'error'),
+    [],
+  );
+});
+
+test('tags come from the value, else from headers; the platform only where nobody else writes', async (t, {
+  topic,
+  produce,
+}) => {
+  const name = await topic();
+  const headers = { RequestID: 'H', Code: '0001', PlatformID: 'P', Part: '2', Digest: 'd', OperType: 'x'.repeat(300) };
+  await produce(name, [
+    { value: '{"RequestID":"R","ICCID":"8986"}', headers },
+    { value: '{}', headers },
+  ]);
+  const { items } = await reading(t, name);
+  await until('two items', () => items.length === 2);
+  t.same(
+    items.map(({ tags }) => tags),
+    [
+      { requestId: 'R', code: '0001', iccid: '8986' },
+      { requestId: 'H', code: '0001' },
+    ],
+  );
+  t.same(
+    items.map(({ origin }) => origin),
+    [`${name}/0/0`, `${name}/0/1`],
+  );
+  const trusting = await reading(t, name, { authenticated: true }, { group: `trusting-${name}` });
+  await until('two items', () => trusting.items.length === 2);
+  t.match(trusting.items[1]?.tags, { requestId: 'H', platformId: 'P', part: 2, digest: 'd' });
+});
+
+test('a group without offsets begins where it is told to', async (t, { topic, produce }) => {
+  const name = await topic();
+  await produce(name, numbered(0, 5));
+  const latest = await reading(t, name, { from: 'latest' }, { group: `latest-${name}` });
+  const earliest = await reading(t, name);
+  await until('the old ones', () => earliest.items.length === 5);
+  // it has joined when it hears what comes now
+  for (let number = 5; latest.items.length === 0 && number < 200; number += 1) {
+    await produce(name, numbered(number, number + 1));
+  }
+  t.ok(latest.items.length > 0);
+  t.notMatch(idsOf(latest.items), ['R-0']);
+});
+
+test('what cannot be read goes to the dead letters, and the rest goes on', async (t, { topic, produce, committed }) => {
+  const name = await topic();
+  const { store } = await testStore(t);
+  const poison = [
+    'no json',
+    '[1]',
+    '{"a":1,"a":2}',
+    Buffer.from([0x7b, 0xff, 0x7d]),
+    null,
+    `{"a":"${'x'.repeat(1_000)}"}`,
+  ];
+  await produce(name, [...poison.map((value) => ({ value, headers: { RequestID: 'H' } })), ...numbered(0, 3)]);
+  const { items, stop, log } = await reading(t, name, { messageBytesMax: 500 }, { store });
+  await until('three items', () => items.length === 3);
+  await stop();
+  const letters = store.deadLetters();
+  t.same(
+    letters.map(({ origin, code }) => [origin, code]),
+    [0, 1, 2, 3, 4, 5].map((offset) => [
+      `${name}/0/${offset}`,
+      offset === 5 ? 'MESSAGE_TOO_LARGE' : 'MESSAGE_NOT_JSON',
+    ]),
+  );
+  t.same(letters[0]?.tags, { requestId: 'H' });
+  t.equal(Buffer.from(store.deadLetter(letters[0]?.id ?? 0)?.raw ?? []).toString(), 'no json', 'as it came');
+  t.equal(store.deadLetter(letters[5]?.id ?? 0)?.raw, undefined, 'what is too large is not kept');
+  t.same(await committed(`g-${name}`, name), [9]);
+  t.notMatch(JSON.stringify(log.lines), /no json/, 'nothing of it is logged');
+});
+
+test('the lowest offset that has not arrived is committed, and read again', async (t, {
+  topic,
+  produce,
+  committed,
+}) => {
+  const name = await topic();
+  await produce(name, numbered(0, 10));
+  const see = ({ tags, receipt }: Item) => {
+    if (tags.requestId === 'R-6') receipt.failed(new IovError('STORE_FAILED', 'the disk is full'));
+    else if (tags.requestId === 'R-8') receipt.failed(new IovError('RECORD_INVALID', 'kept among the dead letters'));
+    else if (tags.requestId !== 'R-4') receipt.arrived();
+  };
+  const first = await reading(t, name, {}, { see });
+  t.match(await first.broke, { code: 'STORE_FAILED' }, 'what may go well later ends the run');
+  await first.stop();
+  t.same(await committed(`g-${name}`, name), [4]);
+  const again = await reading(t, name);
+  await until('the rest', () => again.items.length === 6);
+  t.same(idsOf(again.items), ['R-4', 'R-5', 'R-6', 'R-7', 'R-8', 'R-9']);
+});
+
+test('a run that failed begins again, and stores nothing twice', async (t, { brokers, topic, produce }) => {
+  const name = await topic(2);
+  const running = await serving(t, kafkaSite(t.testdir({}), brokers, fromTopic(name)));
+  const { store } = running.engine;
+  const commit = store.commit.bind(store);
+  let commits = 0;
+  store.commit = (effects) => {
+    commits += 1;
+    return commits === 40 ? Promise.reject(new IovError('STORE_FAILED', 'the disk is full')) : commit(effects);
+  };
+  await produce(name, registrations(0, 200));
+  await until('200 records', () => running.stored() >= 200);
+  const stored = running.stored();
+  await running.end();
+  t.equal(stored, 200);
+  t.match(
+    running.log.lines.filter(({ level }) => level === 'error'),
+    [{ fields: { code: 'STORE_FAILED' } }],
+  );
+});
+
+test('memory stays bounded whatever the backlog', async (t, { topic, produce }) => {
+  const name = await topic(2);
+  const filler = 'x'.repeat(4_000);
+  const values = Array.from({ length: 5_000 }, (_, number) => ({
+    value: `{"RequestID":"R-${number}","f":"${filler}"}`,
+  }));
+  for (let round = 0; round < 10; round += 1) await produce(name, values);
+  // rises at first, whatever there is to read; from then on it must not
+  const most = { early: 0, late: 0 };
+  let count = 0;
+  let waiting: Item[] = [];
+  const see = (item: Item) => {
+    count += 1;
+    waiting.push(item);
+  };
+  const options = { inFlightBytesMax: 8_388_608, prefetchBytesMax: 4_194_304 };
+  const { items, stop } = await reading(t, name, options, { see });
+  while (count < 50_000) {
+    await until('more', () => waiting.length > 1_800 || count === 50_000);
+    const when = count < 12_500 ? 'early' : 'late';
+    most[when] = Math.max(most[when], process.memoryUsage().rss);
+    for (const item of waiting) item.receipt.arrived();
+    waiting = [];
+    items.length = 0; // the test keeps none
+  }
+  await stop();
+  const grewMb = Math.round((most.late - most.early) / 1e6);
+  t.ok(grewMb < 80, `grew by ${grewMb} MB over the last 150 MB of a backlog of 200 MB`);
+});
+
+test('partitions go from hand to hand, and nothing is lost or doubled', async (t, { topic, produce, committed }) => {
+  const name = await topic(4);
+  await produce(name, numbered(0, 2_000));
+  // settles a turn later, as a store does
+  const see = ({ receipt }: Item) => void setImmediate(() => receipt.arrived());
+  const first = await reading(t, name, { inFlightMax: 50 }, { see });
+  await until('the first is at work', () => first.items.length > 100);
+  const second = await reading(t, name, { inFlightMax: 50 }, { see });
+  const count = () => first.items.length + second.items.length;
+  let sent = 2_000;
+  while (second.items.length < 200 && sent < 60_000) {
+    await produce(name, numbered(sent, sent + 500));
+    sent += 500;
+  }
+  await first.stop();
+  await produce(name, numbered(sent, sent + 500));
+  sent += 500;
+  await until('all of it', () => count() >= sent);
+  await second.stop();
+  const ids = [...idsOf(first.items), ...idsOf(second.items)];
+  t.equal(new Set(ids).size, sent);
+  t.equal(twice(ids), 0, 'what was under way had time to settle');
+  t.ok(second.items.length >= 200, 'both had a share');
+  const offsets = await committed(`g-${name}`, name, 4);
+  t.equal(
+    offsets.reduce((sum, offset) => sum + offset, 0),
+    sent,
+  );
+});
+
+test('what has not settled when partitions go is read by the next owner', async (t, { topic, produce, committed }) => {
+  const name = await topic(2);
+  await produce(
+    name,
+    numbered(0, 100).map((message, index) => ({ ...message, partition: index % 2 })),
+  );
+  const held: Item[] = [];
+  const first = await reading(t, name, { handOverMs: 200 }, { see: (item) => held.push(item) });
+  await until('all are held', () => held.length === 100);
+  const second = await reading(t, name);
+  await until('the second has its share', () => second.items.length > 0);
+  for (const { receipt } of held) receipt.arrived(); // too late for those that went
+  await until('the first reads again what stayed with it', () => first.items.length + second.items.length >= 200);
+  await first.stop();
+  await second.stop();
+  t.equal(new Set([...idsOf(first.items.slice(100)), ...idsOf(second.items)]).size, 100);
+  const offsets = await committed(`g-${name}`, name, 2);
+  t.equal(
+    offsets.reduce((sum, offset) => sum + Math.max(0, offset), 0),
+    100,
+  );
+});
+
+testOfFaults('a broker that freezes and one that is killed are waited for', async (t, broker, control) => {
+  const name = await broker.topic(2);
+  await broker.produce(name, numbered(0, 100));
+  const { items, log, stop } = await reading(t, name);
+  const seen = () => new Set(idsOf(items)).size;
+  await until('the first hundred', () => seen() === 100);
+  await control.signal('SIGSTOP');
+  const frozen = broker.produce(name, numbered(100, 200)); // waits for it, too
+  await control.signal('SIGCONT');
+  await frozen;
+  await until('the second hundred', () => seen() === 200);
+  await control.kill();
+  await until('it says so', () => log.lines.some(({ level }) => level === 'warn'));
+  await control.again();
+  await broker.produce(name, numbered(200, 300));
+  await until('the third hundred', () => seen() === 300, { ms: 60_000, instead: () => JSON.stringify(log.lines) });
+  await until('it says so', () => log.lines.some(({ level }) => level === 'info'));
+  await stop();
+  const told = log.lines.map(({ message }) => message);
+  t.same(told, ['Kafka cannot be used; trying on', 'Kafka can be used again'], 'once each');
+});
+
+t.test(
+  'a broker that is not there at the start is waited for, told once, and a stop ends it',
+  { skip: kafka ? false : 'no Kafka' },
+  async (t) => {
+    const { log, stop, items } = await reading(t, 'nowhere', {}, { brokers: `127.0.0.1:${await freePort()}` });
+    await until('it says so', () => log.lines.length > 0);
+    await stop();
+    t.match(log.lines, [{ level: 'warn', fields: { code: 'KAFKA_UNREACHABLE' } }]);
+    t.equal(log.lines.length, 1);
+    t.equal(items.length, 0);
+  },
+);
+
+test('a topic that is not there yet is waited for', async (t, { topic, produce }) => {
+  const name = `test-${randomUUID()}`;
+  const { log, items } = await reading(t, name);
+  await until('it says so', () => log.lines.length > 0);
+  t.match(log.lines, [{ level: 'warn', fields: { code: 'KAFKA_REFUSED' } }]);
+  await topic(1, name);
+  await produce(name, numbered(0, 1));
+  await until('the message', () => items.length === 1);
+});

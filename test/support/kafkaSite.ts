@@ -1,0 +1,61 @@
+import type { Test } from 'tap';
+import { writeSite } from '../../demo/site.js';
+import { loadAndCheck } from '../../engine/check.js';
+import { systemClock } from '../../engine/clock.js';
+import { Engine } from '../../engine/engine.js';
+import { formatFault } from '../../engine/fault.js';
+import { keptLog } from './bareContext.js';
+import type { Produced } from './kafka.js';
+import { accountMessage, maker, registration } from './messages.js';
+
+/** A folder with a pipeline file between Kafka and the archive, for an engine here or a process of its own. */
+export function kafkaSite(folder: string, brokers: string, pipelines: string, files: Record<string, string> = {}) {
+  const pipeline = `timezone: Asia/Shanghai
+peers: \${file:peers.yaml}
+connections:
+  bus: { kafka: { brokers: ["${brokers}"], retryDelayMsMax: 200, connectTimeoutMs: 1000 } }
+archive: { sqlite: { path: var/archive.db } }
+pipelines:
+${pipelines}`;
+  return writeSite({ folder, pipeline, peers: { oem: maker }, secrets: {}, files });
+}
+
+/** Registrations of a car maker's own topic on their way to the archive. */
+export const fromTopic = (topic: string, options = '') => `  accounts-in:
+    source: { kafka: { on: bus, topics: [${topic}], group: g-${topic}, as: message, commitMs: 50, sessionTimeoutMs: 2000${options} } }
+    operators:
+      - authenticate: {}
+      - decrypt: { field: EncryptUserInfo, table: 8 }
+      - order: { table: 8 }
+    sink: { archive: { kind: KH, code: "0002" } }
+`;
+
+/** Signed messages of table 7, each with a RequestID and a card of its own. */
+export function registrations(from: number, to: number): Produced[] {
+  return Array.from({ length: to - from }, (_, index) => {
+    const number = from + index;
+    const record = { ...registration, ICCID: String(89860000000000000000n + BigInt(number)) };
+    return { value: JSON.stringify(accountMessage(`R-${number}`, {}, record)), key: record.ICCID };
+  });
+}
+
+/** An engine at work in this process, until it is told to stop. */
+export async function serving(t: Test, path: string) {
+  const { config, faults } = await loadAndCheck(path);
+  if (!config) throw new Error(faults.map(formatFault).join('\n'));
+  const log = keptLog();
+  const engine = await Engine.open(config, { clock: systemClock, log, drainMs: 10_000 });
+  const stop = new AbortController();
+  const served = engine.serve(stop.signal, () => undefined);
+  served.catch(() => undefined);
+  const end = async () => {
+    stop.abort();
+    await served.finally(() => engine.close());
+  };
+  t.teardown(() => end().catch(() => undefined));
+  return { engine, log, end, stored: () => storedIn(engine.store) };
+}
+
+export function storedIn(store: Pick<Engine['store'], 'status'>): number {
+  return store.status().records.reduce((sum, { count }) => sum + count, 0);
+}
