@@ -3,10 +3,14 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { startOpenSsh } from '../test/support/openssh.js';
 import { chainBench } from './chain.js';
+import { clusterBench } from './cluster.js';
 import { commandsBench } from './commands.js';
 import { connectionsBench } from './connections.js';
 import { exportBench } from './export.js';
+import { exportClickHouseBench } from './exportClickhouse.js';
 import { intakeBench } from './intake.js';
+import { kafkaBench } from './kafka.js';
+import { liveBench } from './live.js';
 import { type MixedSize, mixedBench } from './mixed.js';
 import { picturesBench } from './pictures.js';
 import { type Row, table } from './report.js';
@@ -17,10 +21,29 @@ const PEAK_BYTES_MAX = 400_000_000;
 const GROWTH_MAX = 1.15;
 
 /** Ratios to reach, shown beside what was reached. */
-const GOALS: Readonly<Record<string, number>> = { export: 0.8, chain: 0.7, intake: 0.7, pictures: 1 };
+const GOALS: Readonly<Record<string, number>> = {
+  export: 0.8,
+  'export-clickhouse': 0.8,
+  chain: 0.7,
+  intake: 0.7,
+  pictures: 1,
+  live: 0.97,
+  cluster: 1 / 1.3,
+  kafka: 0.6,
+  'kafka-clickhouse': 0.6,
+};
 
 /** Ratios that a run must not fall below: they catch what has become slow, and leave room for a machine that shares its cores. */
-const RATIO_MIN: Readonly<Record<string, number>> = { export: 0.35, chain: 0.18, intake: 0.25, pictures: 0.5 };
+const RATIO_MIN: Readonly<Record<string, number>> = {
+  export: 0.35,
+  'export-clickhouse': 0.3,
+  chain: 0.18,
+  intake: 0.25,
+  pictures: 0.5,
+  live: 0.85,
+  cluster: 0.5,
+  kafka: 0.1,
+};
 
 const MIXED: MixedSize = { seconds: 60, fileBytes: 15_000_000, albums: { count: 2_000, pictures: 1 } };
 const MIXED_SHORT: MixedSize = { seconds: 10, fileBytes: 1_000_000, albums: { count: 300, pictures: 1 } };
@@ -32,12 +55,16 @@ const attemptsMax = short ? 2 : 1;
 
 const benches: Readonly<Record<string, (server: Server) => Promise<Row[]>>> = {
   export: (server) => exportBench(server, short ? [1] : [1, 4, 16]),
+  'export-clickhouse': (server) => exportClickHouseBench(server, short ? [200_000] : [200_000, 2_000_000]),
   chain: (server) => chainBench(server, short ? [1] : [1, 4, 16]),
   intake: () => intakeBench(short ? 4_000 : 16_000),
   commands: () => commandsBench(short ? 10 : 60, attemptsMax),
   'commands-mixed': (server) => mixedBench(server, short ? MIXED_SHORT : MIXED, attemptsMax),
   'commands-pictures': (server) => picturesBench(server, { count: short ? 60 : 2_000, pictures: 5 }),
   connections: () => connectionsBench(short ? 100 : 400),
+  live: (server) => liveBench(server, short ? 20_000 : 150_000),
+  cluster: (server) => clusterBench(server, short ? 100_000 : 2_000_000),
+  kafka: () => kafkaBench(short ? 100_000 : 2_000_000),
 };
 
 const names = Object.keys(benches);
@@ -97,7 +124,7 @@ function scope(): string {
   const { openssl, v8 } = process.versions;
   return [
     `Node ${process.version}, OpenSSL ${openssl}, V8 ${v8}; ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB; zip level 6, SM4-CBC, OpenSSH on loopback.`,
-    'Floor: the same primitives in a plain loop on all cores, in this run; intake and commands: a bare node:https echo and the same client; pictures: zip, openssl and sftp.',
+    'Floor: the same primitives in a plain loop on all cores, in this run; intake and commands: a bare node:https echo and the same client; pictures: zip, openssl and sftp; live: the same chain, uncounted; kafka: a bare consumer that parses.',
     'Each line is one run in a process of its own; ratios are to be compared, absolute figures belong to this machine.',
   ].join('\n');
 }

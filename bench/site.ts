@@ -19,9 +19,14 @@ export interface Server {
 }
 
 /** Writes a pipeline file with its peers and keys, and reads it as `iovpipe run` does. */
-export async function benchConfig(folder: string, server: Server, pipelines: string): Promise<CheckedConfig> {
+export async function benchConfig(
+  folder: string,
+  server: Server,
+  pipelines: string,
+  archive?: object,
+): Promise<CheckedConfig> {
   const connections = `connections: { regulator: ${sftpOf(server)} }`;
-  return siteConfig(folder, { 'sftp.key': server.privateKey }, connections, pipelines);
+  return siteConfig(folder, { 'sftp.key': server.privateKey }, connections, pipelines, archive);
 }
 
 /** The connection to a server, with the secret `sftp.key`. */
@@ -34,11 +39,12 @@ export async function siteConfig(
   secrets: Record<string, string>,
   connections: string,
   pipelines: string,
+  archive: object = { sqlite: { path: 'archive.db' } },
 ): Promise<CheckedConfig> {
   const top = [
     'peers: ${file:peers.yaml}',
     connections,
-    'archive: { sqlite: { path: archive.db } }',
+    `archive: ${JSON.stringify(archive)}`,
     'pipelines:',
     pipelines,
   ];

@@ -30,7 +30,9 @@ export const command: Command = {
     STORE_HELP.replace(/\n[^\n]*$/, ''),
   ].join('\n'),
   options: { ...storeOptions, state: { type: 'string' } },
+  words: { state: STATES },
   positionalsMax: 0,
+  audited: true,
   async run(given) {
     const wanted = stateOf(given);
     const endOf = compileServiceEnd(await siteOf(given));

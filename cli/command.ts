@@ -16,6 +16,10 @@ export interface Command {
   help: string;
   options: OptionConfigs;
   positionalsMax: number;
+  /** For shells that complete: the words that an option takes, and under `''` those that may stand without one. */
+  words?: Readonly<Record<string, readonly string[]>>;
+  /** It shows or changes what is kept of people: each call is noted in the audit log first. */
+  audited?: true;
   /** @returns the exit code: 0 done, 1 refused input or configuration, 2 work failed, 64 wrong usage */
   run(given: Given): Promise<number>;
 }

@@ -1,7 +1,7 @@
 import { IovError } from '../contract/error.js';
-import type { DeadLetter, Store } from '../contract/store.js';
+import type { Store } from '../contract/store.js';
+import { shownLetter } from '../engine/deadLetters.js';
 import { localTime } from '../notice/cutoff.js';
-import { maskValue } from '../notice/mask.js';
 import { type Command, complain, EXIT, type Given, print, printJson, textOption } from './command.js';
 import { STORE_HELP, storeOptions, withStore } from './store.js';
 import { table } from './table.js';
@@ -33,7 +33,9 @@ export const command: Command = {
     all: { type: 'boolean' },
     log: { type: 'string' },
   },
+  words: { '': ['list', 'show', 'retry'] },
   positionalsMax: 1_000,
+  audited: true,
   async run(given) {
     const [action = 'list', id, ...more] = given.positionals;
     if (action === 'retry') {
@@ -61,7 +63,7 @@ function list(store: Store, given: Given): number {
     afterId: Number(after),
     limit: LISTED_MAX,
   });
-  const letters = found.map(shown);
+  const letters = found.map(shownLetter);
   if (given.values.json) {
     printJson(letters);
     return EXIT.done;
@@ -90,9 +92,9 @@ function show(store: Store, id: number, given: Given): number {
     complain(`iovpipe: there is no dead letter ${id}`);
     return EXIT.refused;
   }
-  if (given.values.json) printJson(shown(letter));
+  if (given.values.json) printJson(shownLetter(letter));
   else {
-    const { at, ...rest } = shown(letter);
+    const { at, ...rest } = shownLetter(letter);
     const rows = Object.entries({ when: localTime(at), ...rest }).map(([name, value]) => [
       name,
       typeof value === 'object' ? JSON.stringify(value) : String(value),
@@ -100,15 +102,4 @@ function show(store: Store, id: number, given: Given): number {
     print(rows.map(([name, value]) => `${name?.padEnd(10)} ${value}`).join('\n'));
   }
   return EXIT.done;
-}
-
-/** A letter without the item itself, and with nothing in its tags by which a person is known. */
-function shown({ raw, tags, ...letter }: DeadLetter): Omit<DeadLetter, 'raw'> & { bytes?: number } {
-  const { iccid, operType, ...rest } = tags;
-  const masked = {
-    ...rest,
-    ...(operType !== undefined && { operType: maskValue(undefined, operType) }),
-    ...(iccid !== undefined && { iccid: maskValue({ personal: 'number' }, iccid) }),
-  };
-  return { ...letter, tags: masked, ...(raw && { bytes: raw.byteLength }) };
 }

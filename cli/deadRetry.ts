@@ -2,7 +2,7 @@ import { IovError } from '../contract/error.js';
 import type { DeadLetter, Store } from '../contract/store.js';
 import { systemClock } from '../engine/clock.js';
 import type { CheckedConfig } from '../engine/config.js';
-import type { FailedAgain } from '../engine/deadLetters.js';
+import { DeadLetterSource, type FailedAgain, obstacle, waitingLetters } from '../engine/deadLetters.js';
 import { checked } from './checked.js';
 import { complain, EXIT, type Given, print, printJson, textOption } from './command.js';
 import { stopSignal } from './run.js';
@@ -19,7 +19,6 @@ export async function retry(given: Given, ids: readonly string[]): Promise<numbe
   const select = selection(given, ids);
   const config = await checked(textOption(given, 'file') ?? 'pipeline.yaml');
   if (!config) return EXIT.refused;
-  const { waitingLetters } = await import('../engine/deadLetters.js');
   const look = (store: Store) => chosen(config, select, store, (pipeline) => waitingLetters(store, pipeline));
   const { ids: byPipeline, refused } = await withStore(given, look);
   if (!given.values.json) for (const { id, reason } of refused) complain(`iovpipe: dead letter ${id}: ${reason}`);
@@ -71,25 +70,12 @@ function chosen(
   return { ids, refused };
 }
 
-/** Why a letter cannot be sent again; undefined where it can. */
-function obstacle(config: CheckedConfig, letter: DeadLetter | undefined): string | undefined {
-  if (!letter) return 'there is no such letter';
-  if (letter.state === 'retried') return 'it has been sent again already';
-  if (!letter.raw) return 'the item itself was not kept; send it again from where it came';
-  const pipeline = config.pipelines.find(({ name }) => name === letter.pipeline);
-  if (!pipeline) return `${config.file} has no pipeline ${letter.pipeline}`;
-  // Its files are all or nothing: a letter alone would close a window of numbered files before the rest.
-  const cuts = pipeline.operators.some(({ spec }) => spec.gives === 'text');
-  return cuts ? `${letter.pipeline} cuts numbered files; put the mended records into a file and run it` : undefined;
-}
-
 async function send(config: CheckedConfig, byPipeline: Chosen['ids'], given: Given) {
   const failed: FailedAgain[] = [];
   let retried = 0;
   if (byPipeline.size === 0) return { retried, failed };
-  const [{ Engine }, { DeadLetterSource }, { levelOf, openLog }] = await Promise.all([
+  const [{ Engine }, { levelOf, openLog }] = await Promise.all([
     import('../engine/engine.js'),
-    import('../engine/deadLetters.js'),
     import('../engine/log.js'),
   ]);
   const log = openLog({ level: levelOf(textOption(given, 'log') ?? 'silent') });
@@ -98,7 +84,7 @@ async function send(config: CheckedConfig, byPipeline: Chosen['ids'], given: Giv
   try {
     for (const [name, ids] of byPipeline) {
       if (signal.aborted) break;
-      const source = new DeadLetterSource(engine.store, ids);
+      const source = DeadLetterSource.of(engine, name, ids);
       await engine.once(name, { source, signal });
       retried += source.retried;
       failed.push(...source.failed);

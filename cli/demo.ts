@@ -33,7 +33,7 @@ regulator checks everything. Ends with a summary; exit 0 when everything is righ
     const { openLog, levelOf } = await import('../engine/log.js');
     const started = performance.now();
     const folder = resolve(textOption(given, 'out') ?? 'demo-out');
-    const teller = new ProgressTeller();
+    const teller = new ProgressTeller(given.values.stay === true);
     const records = wholeNumber(given, 'records', 2_000, 1, 10_000_000);
     const day = await runDay(
       {
@@ -62,6 +62,17 @@ regulator checks everything. Ends with a summary; exit 0 when everything is righ
 class ProgressTeller {
   #progress: Progress | undefined;
   #label = '';
+  readonly #stays: boolean;
+
+  constructor(stays: boolean) {
+    this.#stays = stays;
+  }
+
+  /** Of a demo that ends by itself the page would be gone before it is read. */
+  page(address: string): void {
+    this.end();
+    if (this.#stays) complain(`the operator's page: ${address}`);
+  }
 
   phase(label: string, steps: number): void {
     if (label !== this.#label) {

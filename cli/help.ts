@@ -8,11 +8,16 @@ export const all: Readonly<Record<string, Entry>> = {
 };
 
 export const command: Command = {
-  usage: 'help [COMMAND]',
-  help: 'Shows every command, or what one of them does.',
-  options: {},
+  usage: 'help [COMMAND | --man]',
+  help: 'Shows every command, or what one of them does.\n\n  --man   the manual page, for `man -l -`',
+  options: { man: { type: 'boolean' } },
   positionalsMax: 1,
-  async run({ positionals: [name] }) {
+  async run({ values, positionals: [name] }) {
+    if (values.man) {
+      const { manPage } = await import('./manPage.js');
+      print(await manPage(all));
+      return EXIT.done;
+    }
     if (name === undefined) {
       print(overview());
       return EXIT.done;

@@ -12,6 +12,7 @@ export const command: Command = {
     '  --markdown   the whole reference as one page',
   ].join('\n'),
   options: { json: { type: 'boolean' }, markdown: { type: 'boolean' } },
+  words: { '': [...new Set(components.map(({ name }) => name))] },
   positionalsMax: 1,
   async run({ values, positionals: [name] }) {
     const chosen = components.filter((spec) => name === undefined || spec.name === name);

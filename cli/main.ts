@@ -26,7 +26,9 @@ async function main(words: readonly string[]): Promise<number> {
   if (rest.includes('--help') || rest.includes('-h')) return main(['help', name]);
   const { command } = await commands[name]!.load();
   const given = parse(name, command, rest);
-  return typeof given === 'string' ? misused(command, given) : command.run(given);
+  if (typeof given === 'string') return misused(command, given);
+  if (command.audited) await (await import('./audited.js')).noteCall(name, given);
+  return command.run(given);
 }
 
 /** What was given, or what is wrong with it. */

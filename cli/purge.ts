@@ -38,6 +38,7 @@ export const command: Command = {
   ].join('\n'),
   options: { ...storeOptions, 'dry-run': { type: 'boolean' }, vacuum: { type: 'boolean' }, log: { type: 'boolean' } },
   positionalsMax: 0,
+  audited: true,
   async run(given) {
     if (given.values.log) {
       const rows = await withStore(given, (store) => store.purges.list(LISTED_MAX));
@@ -52,7 +53,7 @@ export const command: Command = {
   },
 };
 
-async function run({ file, retention, site, archivePath }: CheckedConfig, given: Given): Promise<number> {
+async function run({ file, retention, site, archivePath, clickhouse }: CheckedConfig, given: Given): Promise<number> {
   if (!retention)
     throw new IovError(
       'CONFIG_INVALID',
@@ -71,6 +72,8 @@ async function run({ file, retention, site, archivePath }: CheckedConfig, given:
     print(PURGED.map((kind) => `${HEADINGS[kind].padEnd(12)}  ${purged[kind]}`).join('\n'));
     if (kept > 0) print(`kept          ${kept} cards that an export or an open due file still needs`);
   }
+  if (clickhouse)
+    complain('iovpipe: records in ClickHouse stay: only the ledger is purged; drop their partitions there');
   if (!logIsAway)
     complain('iovpipe: a reader holds the log of the database, where what went stays until the next purge');
   if (failure) complain(`iovpipe: ${failure.message}`);

@@ -1,13 +1,20 @@
+import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import { systemClock } from '../engine/clock.js';
+import type { Engine } from '../engine/engine.js';
 import { isCutoff } from '../notice/cutoff.js';
 import { checked } from './checked.js';
 import { type Command, complain, EXIT, textOption } from './command.js';
 
+/** For closing what was open, once work under way has settled or its time is up. */
+const CLOSE_MS = 15_000;
+
 export const command: Command = {
   usage: 'run [FILE] [--once NAME [--cutoff YYYYMMDDHH] [--again]] [--log LEVEL]',
   help: `Runs the pipelines of FILE (pipeline.yaml): listeners, watches and schedules, until SIGTERM or SIGINT asks it to
-stop; what is under way is finished then, and a second signal does not wait. A file whose pipelines all end ends by itself.
+stop; what is under way is finished then, for drainMs of the file, and a second signal does not wait. A file whose pipelines
+all end ends by itself. SIGHUP reads the file again: with faults it runs on as before, else only what differs is started anew.
+Under systemd it says when it is ready, what it does, and that it is alive, unless a pipeline is stuck.
 
   --once NAME            one pipeline, one window (or one file), to its end; exit 0 when everything is delivered
   --cutoff YYYYMMDDHH    the window's end in Asia/Shanghai; by default the last one that is due, or the one left open
@@ -22,7 +29,7 @@ stop; what is under way is finished then, and a second signal does not wait. A f
   positionalsMax: 1,
   async run(given) {
     const { levelOf, openLog } = await import('../engine/log.js');
-    const level = levelOf(textOption(given, 'log') ?? 'info');
+    const log = openLog({ level: levelOf(textOption(given, 'log') ?? 'info') });
     const name = textOption(given, 'once');
     const cutoff = textOption(given, 'cutoff');
     if (cutoff !== undefined && !isCutoff(cutoff)) {
@@ -31,31 +38,76 @@ stop; what is under way is finished then, and a second signal does not wait. A f
     if (name === undefined && (cutoff !== undefined || given.values.again)) {
       throw new IovError('USAGE', '--cutoff and --again go with --once NAME');
     }
-    const config = await checked(given.positionals[0] ?? 'pipeline.yaml');
-    if (!config) return EXIT.refused;
-    const { Engine } = await import('../engine/engine.js');
-    const log = openLog({ level });
-    const engine = await Engine.open(config, { clock: systemClock, log });
-    const stop = stopSignal();
-    try {
-      if (name === undefined) await engine.serve(stop, () => log.info({ file: config.file }, 'ready'));
-      else
-        await engine.once(name, {
-          ...(cutoff !== undefined && { cutoff }),
-          again: given.values.again === true,
-          signal: stop,
-        });
-      return stop.aborted && name !== undefined ? EXIT.failed : EXIT.done;
-    } catch (thrown) {
-      const error = IovError.from(thrown);
-      if (error.code === 'USAGE') throw error;
-      complain(`iovpipe: ${error.message}`);
-      return EXIT.failed;
-    } finally {
-      await engine.close();
-    }
+    const file = given.positionals[0] ?? 'pipeline.yaml';
+    const again = given.values.again === true;
+    return name === undefined ? serve(file, log) : once(file, log, name, { again, ...(cutoff && { cutoff }) });
   },
 };
+
+async function serve(file: string, log: Log): Promise<number> {
+  const { Service } = await import('../engine/service.js');
+  const { ServiceManager } = await import('../engine/notify.js');
+  const { ControlServer } = await import('../dashboard/server.js');
+  let reload: () => void = () => undefined; // before it is ready there is nothing to reload
+  process.on('SIGHUP', () => reload());
+  return withEngine(file, log, async (engine, stop) => {
+    const service = new Service(engine, new ServiceManager(process.env, log), log);
+    const control = await ControlServer.open({ engine, clock: systemClock, log });
+    stop.addEventListener('abort', () => {
+      const { drainMs } = engine.config;
+      setTimeout(() => tooLate(drainMs), drainMs + CLOSE_MS).unref();
+      reload = () => undefined;
+      void service.stopping();
+    });
+    try {
+      await engine.serve(stop, () => {
+        log.info({ file: engine.config.file }, 'ready');
+        reload = () => void service.reload();
+        void service.ready();
+      });
+      return EXIT.done;
+    } finally {
+      await control.close();
+      await service.close();
+    }
+  });
+}
+
+function once(file: string, log: Log, name: string, wanted: { cutoff?: string; again: boolean }): Promise<number> {
+  return withEngine(file, log, async (engine, stop) => {
+    await engine.once(name, { ...wanted, signal: stop });
+    return stop.aborted ? EXIT.failed : EXIT.done;
+  });
+}
+
+async function withEngine(
+  file: string,
+  log: Log,
+  work: (engine: Engine, stop: AbortSignal) => Promise<number>,
+): Promise<number> {
+  const config = await checked(file);
+  if (!config) return EXIT.refused;
+  const { Engine } = await import('../engine/engine.js');
+  const stop = stopSignal();
+  const engine = await Engine.open(config, { clock: systemClock, log });
+  try {
+    return await work(engine, stop);
+  } catch (thrown) {
+    const error = IovError.from(thrown);
+    if (error.code === 'USAGE') throw error;
+    complain(`iovpipe: ${error.message}`);
+    return EXIT.failed;
+  } finally {
+    await engine.close();
+  }
+}
+
+function tooLate(drainMs: number): void {
+  complain(
+    `iovpipe: not stopped ${CLOSE_MS} ms after the ${drainMs} ms for what was under way; it is resumed at the next start`,
+  );
+  process.exit(EXIT.failed);
+}
 
 /** Aborts at the first SIGTERM or SIGINT; the second ends the process at once. */
 export function stopSignal(): AbortSignal {

@@ -30,7 +30,9 @@ export const command: Command = {
     all: { type: 'boolean' },
     after: { type: 'string' },
   },
+  words: { '': ['list', 'show', 'review'], verdict: ['right', 'wrong'] },
   positionalsMax: 2,
+  audited: true,
   async run(given) {
     const [action = 'list', word] = given.positionals;
     if (action === 'list' && word === undefined) return withStore(given, (store) => list(store, given));

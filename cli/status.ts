@@ -1,6 +1,7 @@
+import { IovError } from '../contract/error.js';
 import type { StoreStatus } from '../contract/store.js';
 import { localTime } from '../notice/cutoff.js';
-import { type Command, EXIT, print, printJson } from './command.js';
+import { type Command, complain, EXIT, print, printJson } from './command.js';
 import { STORE_HELP, storeOptions, withStore } from './store.js';
 import { table } from './table.js';
 
@@ -17,7 +18,12 @@ export const command: Command = {
   options: storeOptions,
   positionalsMax: 0,
   async run(given) {
-    const status = await withStore(given, (store) => store.status());
+    const status = await withStore(given, async (store) => {
+      const records = await store
+        .totals?.()
+        .catch((thrown: unknown) => complain(`iovpipe: only the ledger: ${IovError.from(thrown).message}`));
+      return { ...store.status(), ...(records && { records }) };
+    });
     if (given.values.json) printJson(status);
     else print(statusPage(status));
     return EXIT.done;

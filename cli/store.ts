@@ -2,6 +2,7 @@ import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Store } from '../contract/store.js';
 import { systemClock } from '../engine/clock.js';
+import type { CheckedConfig } from '../engine/config.js';
 import { checked } from './checked.js';
 import { complain, type Given, type OptionConfigs, textOption } from './command.js';
 
@@ -32,9 +33,9 @@ export async function withStore<Result>(
   look: (store: Store) => Result | Promise<Result>,
   access: 'read' | 'write' = 'read',
 ): Promise<Result> {
-  const path = textOption(given, 'archive') ?? (await archivePathOf(textOption(given, 'file') ?? 'pipeline.yaml'));
-  const { openSqliteStore } = await import('../stores/sqlite/store.js');
-  const store = await openSqliteStore({ path, clock: systemClock, log, readOnly: access === 'read' });
+  const { openStore } = await import('../engine/openStore.js');
+  const means = { clock: systemClock, log, readOnly: access === 'read', ships: false };
+  const store = await openStore(await archiveOf(given), means);
   try {
     return await look(store);
   } finally {
@@ -42,8 +43,23 @@ export async function withStore<Result>(
   }
 }
 
-async function archivePathOf(file: string): Promise<string> {
+/** The archive itself where it is named; of a ledger beside ClickHouse then no more than what it knows itself. */
+async function archiveOf(given: Given): Promise<Pick<CheckedConfig, 'archivePath' | 'clickhouse'>> {
+  const archivePath = textOption(given, 'archive');
+  return archivePath === undefined ? configOf(textOption(given, 'file') ?? 'pipeline.yaml') : { archivePath };
+}
+
+/** The SQLite file that a command line names, by `--archive` or through the pipeline file. */
+export async function ledgerOf(given: Given): Promise<string> {
+  return textOption(given, 'archive') ?? (await archivePathOf(textOption(given, 'file') ?? 'pipeline.yaml'));
+}
+
+export async function archivePathOf(file: string): Promise<string> {
+  return (await configOf(file)).archivePath;
+}
+
+async function configOf(file: string): Promise<CheckedConfig> {
   const config = await checked(file);
-  if (config) return config.archivePath;
+  if (config) return config;
   throw new IovError('CONFIG_INVALID', `${file} has faults; --archive PATH does without it`);
 }

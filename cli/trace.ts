@@ -12,6 +12,7 @@ export const command: Command = {
   ].join('\n'),
   options: storeOptions,
   positionalsMax: 1,
+  audited: true,
   async run(given) {
     const [key] = given.positionals;
     if (key === undefined) {

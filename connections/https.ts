@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { defineConnection } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
+import { LockoutOptions } from './lockout.js';
 
 const milliseconds = (value: number, maximum: number, description: string) =>
   Type.Integer({ default: value, minimum: 10, maximum, description });
@@ -70,6 +71,7 @@ export const spec = defineConnection({
         default: 'TLSv1.2',
         description: 'Oldest TLS version spoken.',
       }),
+      lockout: LockoutOptions,
     },
     { additionalProperties: false },
   ),

@@ -31,6 +31,8 @@ export class Exchange {
   dialect: Dialect | undefined;
   /** Called when the exchange is over: answered, or its caller gone. */
   onOver: (() => void) | undefined;
+  /** Called when the caller is answered 401. */
+  onUnauthorized: (() => void) | undefined;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #bounds: ExchangeBounds;
@@ -47,7 +49,7 @@ export class Exchange {
     this.#bounds = bounds;
     this.#invited = request.headers.expect?.toLowerCase() !== '100-continue';
     this.path = (request.url ?? '/').split('?', 1)[0] ?? '/';
-    this.address = (request.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+    this.address = addressOf(request.socket);
     this.#deadline = setTimeout(() => this.#tooLate(), bounds.answerTimeoutMs);
     response.once('close', () => this.#finish());
     response.on('error', () => undefined); // the caller is gone; `close` follows
@@ -109,6 +111,7 @@ export class Exchange {
   /** Writes the answer: `OprRst` 1, or 2 with the error's FailureCause. */
   settle(error?: IovError): void {
     if (this.#over) return;
+    if (error?.failureCause === '401') this.onUnauthorized?.();
     const body = answerBytes(this.requestId, error, this.#route?.explain ?? false, this.dialect);
     const response = this.#response;
     const headers = {
@@ -143,6 +146,11 @@ export class Exchange {
     const within = `no answer within answerTimeoutMs ${this.#bounds.answerTimeoutMs}`;
     this.settle(new IovError('OVERLOADED', `${within}; the message may be sent again under the same RequestID`));
   }
+}
+
+/** IPv4 as such where it came mapped into IPv6. */
+export function addressOf({ remoteAddress = '' }: { remoteAddress?: string | undefined }): string {
+  return remoteAddress.replace(/^::ffff:(?=\d+\.)/, '');
 }
 
 const ANSWER_HEADERS = { 'content-type': 'application/json; charset=utf-8', connection: 'close' } as const;

@@ -3,10 +3,12 @@ import { createServer, type Server } from 'node:https';
 import { type AddressInfo, BlockList, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureVersion } from 'node:tls';
+import type { Static } from 'typebox';
 import type { Connection } from '../contract/connection.js';
 import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
-import { Exchange, type ExchangeBounds, type RouteOptions, rawAnswer, tooSlow } from './httpsExchange.js';
+import { addressOf, Exchange, type ExchangeBounds, type RouteOptions, rawAnswer, tooSlow } from './httpsExchange.js';
+import { Lockout, type LockoutOptions } from './lockout.js';
 
 export interface ListenerOptions extends ExchangeBounds {
   host: string;
@@ -20,6 +22,7 @@ export interface ListenerOptions extends ExchangeBounds {
   headersTimeoutMs: number;
   headersBytesMax: number;
   tlsMinVersion: SecureVersion;
+  lockout: Static<typeof LockoutOptions>;
 }
 
 /** What takes the messages of one path. */
@@ -37,17 +40,23 @@ export class HttpsListener implements Connection {
   readonly #routes = new Map<string, Route | undefined>();
   readonly #exchanges = new WeakMap<Duplex, Exchange>();
   readonly #sockets = new Set<Socket>();
+  readonly #lockout: Lockout;
   #closed: Promise<void> | undefined;
 
   constructor(options: ListenerOptions, log: Log, place: string) {
     this.#options = options;
     this.#log = log;
     this.#place = place;
+    this.#lockout = new Lockout(options.lockout);
     this.#server = this.#createServer();
   }
 
   get callers(): number {
     return this.#sockets.size;
+  }
+
+  get usage(): { open: number; max: number } {
+    return { open: this.#sockets.size, max: this.#options.connectionsMax };
   }
 
   /** The port it listens on; a listener on port 0 learns it when it opens. */
@@ -139,6 +148,10 @@ export class HttpsListener implements Connection {
     server.removeAllListeners('connection');
     server.on('connection', (socket: Socket) => {
       const address = socket.remoteAddress ?? '';
+      if (this.#lockout.isOut(addressOf(socket), performance.now())) {
+        socket.destroy();
+        return;
+      }
       if (allowed && !(isIP(address) && allowed.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4'))) {
         this.#log.warn({ place: this.#place, address }, 'connection refused: its address is not in the allow list');
         socket.destroy();
@@ -155,6 +168,7 @@ export class HttpsListener implements Connection {
     if (this.#exchanges.has(request.socket)) return;
     const exchange = new Exchange(request, response, this.#options);
     this.#exchanges.set(request.socket, exchange);
+    exchange.onUnauthorized = () => this.#unauthorized(exchange.address);
     const route = this.#routes.get(exchange.path);
     if (route) exchange.enter(route);
     if (!this.#routes.has(exchange.path))
@@ -163,6 +177,13 @@ export class HttpsListener implements Connection {
     else if (!route || this.#closed)
       exchange.settle(new IovError('STOPPED', 'this path takes no messages at the moment'));
     else route.take(exchange);
+  }
+
+  #unauthorized(address: string): void {
+    if (!this.#lockout.failed(address, performance.now())) return;
+    const { failures, forMs } = this.#options.lockout;
+    const fields = { place: this.#place, address, failures, forMs, alarm: 'lockedOut' };
+    this.#log.warn(fields, 'an address is shut out: too many wrong signatures');
   }
 
   /** The HTTP parser gave up, or the headers did not come in time. */

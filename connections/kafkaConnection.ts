@@ -6,6 +6,7 @@ import type { KafkaOptions } from './kafka.js';
 import { type GroupOptions, KafkaConsumer } from './kafkaConsumer.js';
 import { kafkaError } from './kafkaFailures.js';
 import { KafkaProducer, type ProducerOptions } from './kafkaProducer.js';
+import { KafkaRange, type RangeOptions } from './kafkaRange.js';
 import { eventError, type RdClient, type RdError, type RdKafka, type RdSettings } from './rdkafka.js';
 
 const SERVE_MS = 50;
@@ -17,7 +18,7 @@ export class KafkaConnection implements Connection {
   readonly lib: RdKafka;
   readonly options: KafkaOptions;
   readonly #context: Pick<Context, 'log' | 'place'>;
-  readonly #clients = new Set<KafkaConsumer | KafkaProducer>();
+  readonly #clients = new Set<KafkaConsumer | KafkaProducer | KafkaRange>();
   /** What is wrong now, and has been told. */
   readonly #troubles = new Set<string>();
 
@@ -39,13 +40,19 @@ export class KafkaConnection implements Connection {
     return producer;
   }
 
+  range(options: RangeOptions): KafkaRange {
+    const range = new KafkaRange(this, options);
+    this.#clients.add(range);
+    return range;
+  }
+
   /** Closes what its owner has left open. */
   async close(): Promise<void> {
     await Promise.all([...this.#clients].map((client) => client.close()));
   }
 
   /** A client that has closed itself. */
-  left(client: KafkaConsumer | KafkaProducer): void {
+  left(client: KafkaConsumer | KafkaProducer | KafkaRange): void {
     this.#clients.delete(client);
   }
 

@@ -28,7 +28,7 @@ export function headersOf(tags: Tags): Record<string, string>[] {
 }
 
 /** @param authenticated believe what the headers say of the platform, too */
-export function tagsOf({ headers = [] }: Pick<Message, 'headers'>, authenticated: boolean): Tags {
+export function taggedBy(headers: Message['headers'] = [], authenticated: boolean): Tags {
   const found = new Map<string, string>();
   for (const header of headers) {
     for (const [name, value] of Object.entries(header)) {

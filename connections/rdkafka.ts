@@ -27,7 +27,20 @@ export interface Message extends Place {
   size: number;
   key?: Uint8Array | null;
   headers?: Headers;
+  /** Ms since 1970, of the broker or of the producer as the topic says; -1 where there is none. */
+  timestamp?: number;
 }
+
+export interface RdMetadata {
+  topics: readonly { name: string; partitions: readonly { id: number }[] }[];
+}
+
+export interface RdWatermarks {
+  lowOffset: number;
+  highOffset: number;
+}
+
+export type RdDone<Result> = (error: RdError | null | undefined, result: Result) => void;
 
 /** The part of the package that is used here. */
 export interface RdClient {
@@ -42,9 +55,19 @@ export interface RdConsumer extends RdClient {
   setDefaultConsumeTimeout(ms: number): void;
   subscribe(topics: readonly string[]): void;
   consume(count: number, done: (error: RdError | null, messages: Message[]) => void): void;
-  assign(places: readonly Place[]): void;
+  /** From the offset that a place bears, where it bears one. */
+  assign(places: readonly (Place | Mark)[]): void;
   unassign(): void;
   commit(marks: readonly Mark[]): void;
+  pause(places: readonly Place[]): void;
+  getMetadata(options: { topic: string; timeout: number }, done: RdDone<RdMetadata>): void;
+  queryWatermarkOffsets(topic: string, partition: number, timeoutMs: number, done: RdDone<RdWatermarks>): void;
+  /** What a group has committed; undefined where nothing. */
+  committed(places: readonly Place[], timeoutMs: number, done: RdDone<readonly (Place & { offset?: number })[]>): void;
+  /** @param times marks whose offset is a time; those that come back have the offset of the first message from then on, or -1 */
+  offsetsForTimes(times: readonly Mark[], timeoutMs: number, done: RdDone<readonly Mark[]>): void;
+  /** Everything of a partition has been read, where its end was asked for (`enable.partition.eof`). */
+  on(event: 'partition.eof', listener: (end: Mark) => void): this;
   on(event: 'event.error', listener: (error: Error) => void): this;
   on(event: 'offset.commit', listener: (error: RdError | undefined, marks: readonly Mark[]) => void): this;
 }
@@ -77,6 +100,7 @@ export const RD = {
   revokePartitions: -174,
   queueFull: -184,
   fatal: -150,
+  offsetGone: -140,
   allBrokersDown: -187,
   authentication: -169,
   tls: -181,

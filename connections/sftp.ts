@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { defineConnection } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
+import type { Lanes } from './lanesConnection.js';
 
 const ms = (description: string, value: number, maximum: number, minimum = 1) =>
   Type.Integer({ description, default: value, minimum, maximum });
@@ -25,6 +26,13 @@ const options = Type.Object(
       minimum: 1,
       maximum: 20,
     }),
+    lanes: Type.Optional(
+      Type.String({
+        connection: 'lanes',
+        description:
+          'The lanes, under `connections:`, by which the processes of a cluster share the connections that the server allows: this one then has one connection a lane that it holds.',
+      }),
+    ),
     window: Type.Integer({
       description: 'Concurrent writes a file; 1 for servers that stall with more.',
       default: 64,
@@ -87,11 +95,15 @@ hostKey: SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU
 connections: 20`,
     },
   ],
-  async create({ retryDelayMsMin, retryDelayMsMax, ...settings }, context) {
+  async create({ retryDelayMsMin, retryDelayMsMax, lanes, ...settings }, context) {
     if (settings.privateKey === undefined && settings.password === undefined) {
       throw new IovError('CONFIG_INVALID', `${context.place}: expected privateKey or password, got neither`);
     }
     const { SftpConnection } = await import('./sftpConnection.js');
-    return new SftpConnection({ ...settings, delayMsMin: retryDelayMsMin, delayMsMax: retryDelayMsMax }, context.log);
+    return new SftpConnection(
+      { ...settings, delayMsMin: retryDelayMsMin, delayMsMax: retryDelayMsMax },
+      context.log,
+      lanes === undefined ? undefined : () => context.connection<Lanes>(lanes),
+    );
   },
 });

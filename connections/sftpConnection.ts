@@ -1,9 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import { posix } from 'node:path';
-import type { Connection } from '../contract/connection.js';
+import type { Connection, Upload } from '../contract/connection.js';
 import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import { type BackOffBounds, backOff } from './backOff.js';
+import type { Lanes } from './lanesConnection.js';
 import { Delivery } from './sftpDelivery.js';
 import { Fetch } from './sftpFetch.js';
 import { type PoolMember, SftpPool } from './sftpPool.js';
@@ -17,6 +18,8 @@ export interface SftpSettings extends PoolMember, BackOffBounds {
 
 /** Something done with a file of the server, as log lines name it. */
 interface Doing {
+  /** Of a file in a window, whose lane must be ours. */
+  sequence?: number | undefined;
   /** `delivering`, for messages. */
   verb: string;
   name: string;
@@ -32,44 +35,65 @@ const ENTRIES_MAX = 1_000_000;
  * succeed, are refused, or are stopped. Each uses one connection at a time.
  */
 export class SftpConnection implements Connection {
-  readonly #settings: SftpSettings;
+  #settings: SftpSettings;
   readonly #log: Log;
+  readonly #lanes: (() => Lanes) | undefined;
+  readonly #deliveries = new Set<Delivery>();
   #pool: SftpPool | undefined;
 
-  constructor(settings: SftpSettings, log: Log) {
+  /** @param lanes finds those that the connections are shared by, once they are there */
+  constructor(settings: SftpSettings, log: Log, lanes?: () => Lanes) {
     this.#settings = settings;
     this.#log = log;
+    this.#lanes = lanes;
   }
 
   /** How many deliveries are worth starting at once: the cap of the server's pool. */
   get concurrency(): number {
-    return this.#pool?.size ?? this.#settings.connections;
+    return Math.max(1, this.#pool?.size ?? this.#settings.connections);
+  }
+
+  get usage(): { open: number; max: number } {
+    return { open: this.#pool?.taken ?? 0, max: this.concurrency };
+  }
+
+  get uploads(): readonly Upload[] {
+    return [...this.#deliveries].map(({ progress }) => progress).filter(({ attempt }) => attempt > 0);
   }
 
   async open(): Promise<void> {
-    this.#pool ??= SftpPool.join(this.#settings);
+    if (this.#pool) return;
+    if (this.#lanes) this.#settings = { ...this.#settings, lanes: this.#lanes() };
+    this.#pool = SftpPool.join(this.#settings);
   }
 
   /**
    * Brings a local file to `directory/name` on the server, under that name only once it is complete.
-   * @throws IovError SFTP_REFUSED (no such directory, no permission, wrong key or host key), FILE_UNREADABLE, STOPPED
+   * @param options.sequence of a file in a window: where lanes are shared it is delivered only while its lane is ours
+   * @throws IovError SFTP_REFUSED (no such directory, no permission, wrong key or host key), FILE_UNREADABLE, LANE_LOST, STOPPED
    */
   async deliver(
     file: { localPath: string; bytes: number },
     directory: string,
     name: string,
-    options: { resumed?: boolean; onUploading(): Promise<void>; signal: AbortSignal },
+    options: { resumed?: boolean; sequence?: number | undefined; onUploading(): Promise<void>; signal: AbortSignal },
   ): Promise<{ remotePath: string }> {
-    const { signal, onUploading, resumed = false } = options;
+    const { signal, onUploading, sequence, resumed = false } = options;
     const { window, chunkBytes } = this.#settings;
     const delivery = new Delivery({ ...file, directory, name, window, chunkBytes, resumed, onUploading });
     const doing = {
       verb: 'delivering',
       name,
+      sequence,
       broke: 'a delivery broke; it is tried again',
       stuck: 'a file cannot be delivered; it is tried again',
     };
-    await this.#persist(doing, signal, (session) => delivery.attempt(session));
+    this.#deliveries.add(delivery);
+    try {
+      await this.#persist(doing, signal, (session) => delivery.attempt(session));
+    } finally {
+      this.#deliveries.delete(delivery);
+    }
     return { remotePath: delivery.remotePath };
   }
 
@@ -150,6 +174,7 @@ export class SftpConnection implements Connection {
     if (!this.#pool) throw new IovError('INTERNAL', `connection sftp: ${doing.verb} before it was opened`);
     setMaxListeners(0, signal); // one listener for each that is under way
     for (let attempt = 1; ; attempt += 1) {
+      await this.#hold(doing, signal);
       try {
         return await this.#pool.use(this.#settings, signal, work);
       } catch (thrown) {
@@ -158,13 +183,25 @@ export class SftpConnection implements Connection {
     }
   }
 
+  /** Waits while lanes are being handed out; then those of this process must be the right ones. */
+  async #hold({ verb, name, sequence }: Doing, signal: AbortSignal): Promise<void> {
+    const { lanes, connections } = this.#settings;
+    if (!lanes) return;
+    const held = await lanes.settled(signal);
+    if (lanes.count > connections)
+      throw new IovError('SFTP_REFUSED', `${verb} ${name}: expected at most ${connections} lanes, got ${lanes.count}`);
+    if (sequence !== undefined && !held.has(lanes.laneOf(sequence)))
+      throw new IovError('LANE_LOST', `${verb} ${name}: its lane has gone to another process`);
+  }
+
   /** Waits before the next attempt, or throws what another attempt cannot mend. */
   async #takeBreath(doing: Doing, attempt: number, error: IovError, signal: AbortSignal): Promise<void> {
     const { verb, name, broke, stuck } = doing;
     if (signal.aborted) throw new IovError('STOPPED', `${verb} ${name}: stopped`, { cause: error });
     if (!error.retryable || error.code === 'STOPPED' || error.code === 'INTERNAL') throw error;
     const fields = { file: name, attempt, code: error.code, reason: error.message };
-    if (attempt % this.#settings.alarmAfterAttempts === 0)
+    if (error.code === 'LANE_LOST') this.#log.debug(fields, broke);
+    else if (attempt % this.#settings.alarmAfterAttempts === 0)
       this.#log.error({ ...fields, alarm: 'deliveryStuck' }, stuck);
     else this.#log.warn(fields, broke);
     await backOff(attempt, this.#settings, signal);

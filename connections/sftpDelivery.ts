@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { posix } from 'node:path';
+import type { Upload } from '../contract/connection.js';
 import { IovError } from '../contract/error.js';
 import { SftpStatusError } from './sftpFailures.js';
 import type { SftpSession } from './sftpSession.js';
@@ -33,6 +34,8 @@ export class Delivery {
   readonly remotePath: string;
   readonly #tmpPath: string;
   readonly #options: DeliveryOptions;
+  /** For people who watch: what the server has taken in this attempt. */
+  readonly progress: Upload;
   #announced = false;
   #uploaded = false;
   #maybeRenamed: boolean;
@@ -42,10 +45,12 @@ export class Delivery {
     this.remotePath = posix.join(options.directory, options.name);
     this.#tmpPath = `${this.remotePath}.tmp`;
     this.#maybeRenamed = options.resumed;
+    this.progress = { name: options.name, bytes: options.bytes, sentBytes: 0, attempt: 0 };
   }
 
   /** One attempt on one session, from where the last one broke. */
   async attempt(session: SftpSession): Promise<void> {
+    this.progress.attempt += 1;
     if (this.#maybeRenamed && (await this.#isDelivered(session))) return;
     const whole = this.#uploaded && (await session.stat(this.#tmpPath))?.size === this.#options.bytes;
     if (!whole) await this.#upload(session);
@@ -107,6 +112,7 @@ export class Delivery {
   async #writeAll(session: SftpSession, local: FileHandle, handle: Buffer): Promise<void> {
     const { bytes, window, chunkBytes } = this.#options;
     let next = 0;
+    this.progress.sentBytes = 0;
     const lane = async () => {
       const buffer = Buffer.allocUnsafe(chunkBytes);
       while (next < bytes) {
@@ -116,6 +122,7 @@ export class Delivery {
         try {
           await readFully(local, buffer, length, position);
           await session.write(handle, buffer, length, position);
+          this.progress.sentBytes += length;
         } catch (error) {
           next = bytes; // the other lanes end, so that nothing is pending when the handle is closed
           throw error;

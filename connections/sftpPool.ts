@@ -1,10 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { IovError } from '../contract/error.js';
+import type { Lanes, LaneUser } from './lanesConnection.js';
 import { type SftpServer, SftpSession } from './sftpSession.js';
 
 /** What one `connections:` entry asks of the pool of its server. */
 export interface PoolMember extends SftpServer {
   connections: number;
+  /** Where a cluster shares the connections: one for each lane that this process holds. */
+  lanes?: Lanes;
   idleTimeoutMs: number;
   replaceAfterMs: number;
 }
@@ -21,25 +24,29 @@ const pools = new Map<string, SftpPool>();
  * The connections to one server (host, port, login), for all pipelines of the process: never more than the smallest
  * `connections` of the entries that name it. A place is taken from the first packet until the socket has closed, and for
  * `replaceAfterMs` longer: the server may not have noticed yet that a connection broke, and it counts as well.
+ * Where lanes go, all connections are closed before they are given up.
  */
-export class SftpPool {
+export class SftpPool implements LaneUser {
   readonly #key: string;
   readonly #members = new Set<PoolMember>();
   readonly #sessions = new Set<SftpSession>();
   readonly #idle = new Map<SftpSession, NodeJS.Timeout>();
   readonly #waiting: Waiter[] = [];
+  /** Connections being made. */
+  readonly #opening = new Map<AbortController, Promise<unknown>>();
   #places = 0;
+  #leaveLanes: (() => void) | undefined;
 
   private constructor(key: string) {
     this.#key = key;
   }
 
-  /** @throws IovError CONFIG_INVALID where two entries name one server and login with different keys */
+  /** @throws IovError CONFIG_INVALID where two entries name one server and login with different keys, or lanes */
   static join(member: PoolMember): SftpPool {
     const key = `${member.host}:${member.port}:${member.username}`;
     const pool = pools.get(key) ?? new SftpPool(key);
     for (const other of pool.#members) {
-      for (const name of ['privateKey', 'password', 'hostKey'] as const) {
+      for (const name of ['privateKey', 'password', 'hostKey', 'lanes'] as const) {
         if (other[name] === member[name]) continue;
         throw new IovError(
           'CONFIG_INVALID',
@@ -48,6 +55,7 @@ export class SftpPool {
       }
     }
     pool.#members.add(member);
+    pool.#leaveLanes ??= member.lanes?.join(pool);
     pools.set(key, pool);
     return pool;
   }
@@ -58,11 +66,18 @@ export class SftpPool {
     pools.delete(this.#key);
     for (const waiter of this.#waiting.splice(0)) waiter.reject(this.#stopped());
     await Promise.all([...this.#sessions].map((session) => session.end()));
+    this.#leaveLanes?.();
   }
 
   /** The most connections that may be open now. */
   get size(): number {
-    return Math.min(...[...this.#members].map((member) => member.connections));
+    const members = [...this.#members];
+    return Math.min(...members.map(({ connections, lanes }) => Math.min(connections, lanes?.held.size ?? connections)));
+  }
+
+  /** Places that are taken now: a connection, or one that the server may still count. */
+  get taken(): number {
+    return this.#places;
   }
 
   /** Gives a session to `work` alone, and takes it back however that ends; an abort breaks it. */
@@ -84,6 +99,31 @@ export class SftpPool {
     }
   }
 
+  grown(): void {
+    while (this.#places < this.size && this.#waiting.length > 0) {
+      this.#places += 1;
+      this.#waiting.shift()?.resolve(undefined);
+    }
+  }
+
+  async vacate(hurry: AbortSignal): Promise<void> {
+    for (const [session, timer] of this.#idle) {
+      clearTimeout(timer);
+      this.#idle.delete(session);
+      void session.end();
+    }
+    const refused = () => [...this.#members].some(({ lanes }) => lanes?.refusal());
+    const breakOff = () => {
+      // while there is time the server closes its end, too, before anybody else gets the lane
+      for (const session of this.#sessions) refused() ? session.drop(this.#lost()) : void session.end(this.#lost());
+      for (const opening of this.#opening.keys()) opening.abort();
+    };
+    hurry.addEventListener('abort', breakOff, { once: true });
+    if (hurry.aborted) breakOff();
+    await Promise.allSettled([...[...this.#sessions].map(({ closed }) => closed), ...this.#opening.values()]);
+    hurry.removeEventListener('abort', breakOff);
+  }
+
   async #acquire(member: PoolMember, signal: AbortSignal): Promise<SftpSession> {
     for (const [session, timer] of this.#idle) {
       clearTimeout(timer);
@@ -100,18 +140,27 @@ export class SftpPool {
 
   /** Opens a connection on a place that the caller has taken. */
   async #open(member: PoolMember, signal: AbortSignal): Promise<SftpSession> {
+    const mayGoOn = () => member.lanes === undefined || this.#places <= this.size;
+    const vacated = new AbortController();
     try {
-      const session = await SftpSession.open(member, signal);
+      if (!mayGoOn()) throw this.#lost();
+      const opening = SftpSession.open(member, AbortSignal.any([signal, vacated.signal]));
+      this.#opening.set(vacated, opening);
+      const session = await opening;
       this.#sessions.add(session);
-      void session.closed.then(() => this.#vacate(session, member.replaceAfterMs));
-      return session;
+      void session.closed.then(() => this.#closed(session, member.replaceAfterMs));
+      if (mayGoOn()) return session;
+      void session.end();
     } catch (error) {
       void this.#freePlace(member.replaceAfterMs);
-      throw error;
+      if (!vacated.signal.aborted) throw error;
+    } finally {
+      this.#opening.delete(vacated);
     }
+    throw this.#lost();
   }
 
-  #vacate(session: SftpSession, replaceAfterMs: number): void {
+  #closed(session: SftpSession, replaceAfterMs: number): void {
     this.#sessions.delete(session);
     clearTimeout(this.#idle.get(session));
     this.#idle.delete(session);
@@ -150,6 +199,10 @@ export class SftpPool {
     const next = this.#waiting.shift();
     if (next) next.resolve(session);
     else this.#idle.set(session, setTimeout(() => void session.end(), idleTimeoutMs).unref());
+  }
+
+  #lost(): IovError {
+    return new IovError('LANE_LOST', `sftp ${this.#key}: lanes went to another process`);
   }
 
   #stopped(): IovError {

@@ -24,6 +24,8 @@ export interface SftpServer {
   connectTimeoutMs: number;
   operationTimeoutMs: number;
   keepaliveMs: number;
+  /** Asked before each request: why nothing may be sent now. */
+  lanes?: { refusal(): IovError | undefined };
 }
 
 type Done<Result> = (error?: (Error & { code?: unknown }) | null, result?: Result) => void;
@@ -70,6 +72,8 @@ export class SftpSession {
   /** Connects, checks the host key, logs in and opens the SFTP channel, all within `connectTimeoutMs`. */
   static async open(server: SftpServer, signal: AbortSignal): Promise<SftpSession> {
     const { Client } = await loadSsh2();
+    const refusal = server.lanes?.refusal();
+    if (refusal) throw refusal;
     const socket = connect({ host: server.host, port: server.port, noDelay: true });
     const session = new SftpSession(server, new Client(), socket);
     const { connectTimeoutMs } = server;
@@ -173,6 +177,11 @@ export class SftpSession {
     clearTimeout(timer);
   }
 
+  /** Closes at once; what is pending fails with `reason`. */
+  drop(reason: IovError): void {
+    this.#break(reason);
+  }
+
   get #channel(): SFTPWrapper {
     if (!this.#sftp) throw new IovError('INTERNAL', `${this.#name}: the channel is not open yet`);
     return this.#sftp;
@@ -238,6 +247,8 @@ export class SftpSession {
   /** One request; settles with the reply, or with what broke the session. */
   #call<Result>(doing: string, start: (done: Done<Result>) => void): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
+      const refusal = this.#server.lanes?.refusal();
+      if (refusal) this.#break(refusal);
       if (this.#broken) return reject(this.#broken);
       if (this.#pending.size === 0) this.#deadline?.refresh();
       this.#pending.set(reject, doing);

@@ -176,6 +176,16 @@ const entries = {
     remedy: 'Mend directory, permission or key; the file waits in the outbox.',
     retryable: false,
   },
+  LANE_LOST: {
+    cause: 'The lane of a file went to another process of the cluster, or its lease could not be renewed.',
+    remedy: 'None: whoever holds the lane delivers the file. Check Kafka and the network if it stays.',
+    retryable: true,
+  },
+  WINDOW_UNFINISHED: {
+    cause: 'A part of a window is delivered by other processes of the cluster, and has not all arrived yet.',
+    remedy: 'None: it is looked at again until everything of it has been delivered.',
+    retryable: true,
+  },
   FILE_UNREADABLE: {
     cause: 'A local file cannot be read or written.',
     remedy: 'Check the path, the permissions and the free space.',
@@ -201,6 +211,11 @@ const entries = {
     remedy: 'Free space or mend the disk; nothing was acknowledged.',
     retryable: true,
     failureCause: '604',
+  },
+  SCHEMA_MISMATCH: {
+    cause: 'The archive in ClickHouse has another schema than this program, or no tables yet.',
+    remedy: '`iovpipe migrate` brings an older one up to date; a newer one needs the newer program.',
+    retryable: false,
   },
   COMPONENT_UNAVAILABLE: {
     cause: 'A component needs something that is not installed here.',

@@ -76,7 +76,10 @@ export interface Kernel {
   readonly atOnce?: number;
   /** What is left when the source has ended; not called on abort. */
   flush?(): Iterable<Item> | Promise<Iterable<Item>>;
-  /** Gives up what is held; called always, last. `error` where the run broke. */
+  /**
+   * Gives up what is held; called always, last. `error` where the run broke.
+   * @throws Unfinished where the run has gone well, and others have still to do their part of a window
+   */
   close?(error?: IovError): void | Promise<void>;
 }
 
@@ -101,7 +104,8 @@ export interface Sink {
 /** A shared means under `connections:`, `keys` of the site, opened once a process and closed last. */
 export interface ConnectionSpec<Options extends TObject = TObject> extends Described<Options> {
   role: 'connection';
-  create(options: Static<Options>, context: Omit<Context, 'connection'>): Promise<Connection> | Connection;
+  /** `context.connection` finds others once they are all created: from `open` on. */
+  create(options: Static<Options>, context: Context): Promise<Connection> | Connection;
 }
 
 export type ComponentSpec = SourceSpec | OperatorSpec | SinkSpec | ConnectionSpec;

@@ -1,6 +1,6 @@
-import type { FilePlan, WindowKey } from './file.js';
+import type { FilePlan } from './file.js';
 import type { Receipt } from './receipt.js';
-import type { Effect, FileRow } from './store.js';
+import type { Effect, FileRow, WindowRow } from './store.js';
 import type { Tags } from './tags.js';
 
 /**
@@ -38,14 +38,16 @@ export interface Lines {
   /** Records `from` (included) to `to` (excluded), in order. */
   read(from: number, to: number): Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
   /** The same, each record followed by a newline, in pieces of bounded size; where that is faster than one by one. */
-  lines?(from: number, to: number): Iterable<Uint8Array>;
-  /** The window that the block belongs to; absent outside an export. */
-  readonly window?: WindowKey;
+  lines?(from: number, to: number): Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+  /** The window that the block belongs to, as it was opened; absent outside an export. */
+  readonly window?: WindowRow;
 }
 
 export interface TextFile {
   /** Settles when the last record is in; rejects when the file is given up. */
   readonly plan: Promise<FilePlan>;
+  /** Its number in its window, from 1. */
+  readonly sequence: number;
   /** What an interrupted run left of this file in the ledger. */
   readonly known: FileRow | undefined;
   /** UTF-8 without BOM, in chunks of bounded size that belong to the reader; pulling it drives the source. */

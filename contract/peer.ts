@@ -82,7 +82,10 @@ export const CipherOptions = Type.Object(
       description: 'How ciphertext is written in a JSON field; files are always raw bytes.',
     }),
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    description: 'The cipher agreed on with the peer, for encrypted fields and for files.',
+  },
 );
 export type CipherOptions = Static<typeof CipherOptions>;
 

@@ -1,4 +1,5 @@
 import type { CardContent, CardFilter, CardSide, CardState } from './card.js';
+import type { DueAlarm, DueFile, DueFileFilter, NewDueFile } from './dueFile.js';
 import type { FilePlan, FileState, WindowKey } from './file.js';
 import type { Purges } from './purge.js';
 import type { NewReceivedFile, Received, ReceivedFile, ReceivedRecord } from './received.js';
@@ -7,6 +8,7 @@ import type { StoreStatus, TraceStep } from './storeStatus.js';
 import type { Tags } from './tags.js';
 
 export type { CardContent, CardFilter, CardSide, CardState } from './card.js';
+export type { DueAlarm, DueFile, DueFileFilter, NewDueFile } from './dueFile.js';
 export type { StoreStatus, TraceStep } from './storeStatus.js';
 
 /** Something the store does inside a transaction; it may throw an IovError, which then undoes this item's effects alone. */
@@ -80,6 +82,13 @@ export interface NewRecord {
   bytes: Uint8Array;
   /** Counts as reported (notice article 23): kept and traced, and in no window. */
   reported?: boolean;
+  /**
+   * Where it stands in the log that it comes from (`tags.position`). An archive that is shared by many machines knows the
+   * record by it: whoever appends it again appends the very same row.
+   */
+  position?: number;
+  /** When that log took it, by the log's own clock; the transaction's time where it is absent. */
+  acceptedAt?: number;
 }
 
 /** How far a source has come: bytes and lines that are settled, and of which file. */
@@ -118,7 +127,10 @@ export interface DeadLetterFilter {
 
 export interface WindowRow extends WindowKey {
   id: number;
-  /** Records with `fromPosition < position <= toPosition`. */
+  /**
+   * Records with `fromPosition < position <= toPosition`; in an archive that is cut by time these are times of acceptance.
+   * Only the store that made the row reads them.
+   */
   fromPosition: number;
   toPosition: number;
   pipeline: string;
@@ -161,20 +173,30 @@ export interface Stretch {
   sizes: Uint32Array;
 }
 
-/** Archive, state by card, requests and ledger. One writer thread; every method but `commit` is synchronous. */
+/**
+ * Archive, state by card, requests and ledger. One writer thread. What may ask an archive on another machine gives a promise or
+ * an AsyncIterable there, and no promise where the archive is a file: waiting for each record would cost more than reading it.
+ */
 export interface Store {
   /** Runs the effects in one transaction, grouped with others that wait; resolves when durable (fsync). */
   commit(effects: readonly Effect[]): Promise<void>;
   /** Looks something up outside of any transaction; what it finds may be older than what still waits in `commit`. */
   read<Result>(work: (state: Pick<Transaction, 'request' | 'card' | 'cardsOf'>) => Result): Result;
 
-  // ── windows and files ──
-  codes(kind: 'KH' | 'CL', cutoffMs: number): string[];
   /**
-   * The window under this key: as it was planned, or planned now. Nothing accepted later can fall into it.
+   * Whether a record stands at this position (`tags.position`) already: what a replay asks, to tell what is new. Only of an
+   * archive that knows records by their place in a topic; nothing else needs to be remembered of those there.
+   */
+  holds?(kind: 'KH' | 'CL', code: string, position: number): Promise<boolean>;
+
+  // ── windows and files ──
+  codes(kind: 'KH' | 'CL', cutoffMs: number): string[] | Promise<string[]>;
+  /**
+   * The window under this key: as it was planned, or planned now. Nothing accepted later can fall into it. What other machines
+   * have delivered of it stands in the ledger afterwards.
    * @throws IovError WINDOW_CONFLICT where a later `P` window of this kind and code exists, or cutoffMs is in the future
    */
-  openWindow(key: WindowKey, cutoffMs: number, pipeline: string): WindowRow;
+  openWindow(key: WindowKey, cutoffMs: number, pipeline: string): WindowRow | Promise<WindowRow>;
   /** The window of a chain without an archive before it (a backfill): the same row each time it is asked for. */
   openDirectWindow(key: WindowKey, pipeline: string): WindowRow;
   /** Windows of a pipeline that have begun and are not delivered, oldest first. */
@@ -183,17 +205,32 @@ export interface Store {
   windowDelivered(id: number): void;
   /** A window that has been delivered is delivered again, its files packed anew to the same bytes. */
   reopenWindow(id: number): void;
-  stretches(window: WindowRow, recordsMax: number): Iterable<Stretch>;
-  records(window: WindowRow, fromPosition: number, toPosition: number): Iterable<Uint8Array>;
-  /** The same in one piece, each record followed by a newline. */
-  lines(window: WindowRow, fromPosition: number, toPosition: number): Uint8Array;
+  /** In order of position; about so many records each. */
+  stretches(window: WindowRow, recordsMax: number): Iterable<Stretch> | AsyncIterable<Stretch>;
+  records(
+    window: WindowRow,
+    fromPosition: number,
+    toPosition: number,
+  ): Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+  /**
+   * Records `from` (included) to `to` (excluded) of a stretch, each followed by a newline, in pieces of bounded size.
+   * @throws IovError STORE_FAILED where the archive does not give as many bytes as the stretch says
+   */
+  lines(
+    window: WindowRow,
+    stretch: Stretch,
+    from: number,
+    to: number,
+  ): Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
   file(baseName: string): FileRow | undefined;
   planFile(file: NewFile): FileRow;
+  /** The IV of a text file, 32 hex digits: drawn, or made of its name where many machines must make the same bytes. */
+  fileIv(baseName: string): string;
   filePacked(baseName: string, packed: { packedName: string; path: string; bytes: number; sm3: string }): Promise<void>;
   /** Nothing where the ledger has no such file: one that is only forwarded. */
   fileUploading(baseName: string): Promise<void>;
-  /** The same; a file that was due under this name is fulfilled. */
+  /** The same; a file that was due under this name is fulfilled, and other machines on the same archive know of it. */
   fileDelivered(baseName: string, remotePath: string): Promise<void>;
 
   // ── files that are due ──
@@ -216,57 +253,12 @@ export interface Store {
 
   // ── for people ──
   status(): StoreStatus;
-  trace(key: string): TraceStep[];
+  /** What the archive holds, where that is more than `status` can tell at once: on another machine. */
+  totals?(): Promise<StoreStatus['records']>;
+  trace(key: string): TraceStep[] | Promise<TraceStep[]>;
   deadLetters(filter?: DeadLetterFilter): DeadLetter[];
   deadLetter(id: number): DeadLetter | undefined;
   deadLetterRetried(id: number): void;
 
   close(): Promise<void>;
-}
-
-/**
- * A file that a deadline hangs on: pictures (`KH`) or contracts (`HT`) that a command asks for (notice 5.1, 5.2, 7.1.2), or the
- * pictures of a registration (6.1.3.2 a). Whoever delivers a file of that name, or takes it in, fulfils it.
- */
-export interface NewDueFile {
-  /** Its base name; without the code where that is not known: `KH_CMD-7_0002`, `HT_CMD-7`. */
-  name: string;
-  content: 'KH' | 'HT';
-  /** RequestID of the command or the registration. */
-  requestId: string;
-  /** Who owes it: operator (A.1) or car maker (A.6); empty where unknown. */
-  code: string;
-  /** The cards, as the command named them: one, or several with commas between. */
-  iccid: string;
-  /** From acceptance. */
-  withinMs: number;
-}
-
-export interface DueFile extends Omit<NewDueFile, 'withinMs'> {
-  id: number;
-  /** When the command or registration was accepted. */
-  acceptedAt: number;
-  dueAt: number;
-  /** `asked`: its peer knows of it. `failed`: nobody tries any more. One that is late may still be delivered. */
-  state: 'open' | 'asked' | 'delivered' | 'failed';
-  deliveredAt?: number;
-  /** When it was noted as expired. */
-  expiredAt?: number;
-  /** Why it has not been delivered so far. */
-  reason?: string;
-}
-
-export interface DueFileFilter {
-  content: 'KH' | 'HT';
-  state: DueFile['state'];
-  /** Only those whose expiry has been noted. */
-  expired?: true;
-  afterId?: number;
-  limit: number;
-}
-
-/** `half` of the time is gone, the `lastHalfHour` has begun, or it has `expired`. */
-export interface DueAlarm {
-  stage: 'half' | 'lastHalfHour' | 'expired';
-  file: DueFile;
 }

@@ -4,7 +4,14 @@ export interface StoreStatus {
   records: { kind: string; code: string; count: number; bytes: number; lastAcceptedAt: number }[];
   /** Cards by what has come so far. */
   cards: { complete: number; waitingForCard: number; waitingForRegistration: number };
-  windows: (WindowRow & { files: number; filesDelivered: number; recordsDelivered: number; recordsTotal: number })[];
+  windows: (WindowRow & {
+    files: number;
+    filesPacked: number;
+    filesUploading: number;
+    filesDelivered: number;
+    recordsDelivered: number;
+    recordsTotal: number;
+  })[];
   deadLetters: number;
   /** Files that are or were due, by content and who owes them. */
   dueFiles: {

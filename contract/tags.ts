@@ -4,7 +4,10 @@ export type JsonObject = { [field: string]: unknown };
 export interface Tags {
   /** Table 1, 5, 7, 10: RequestID. */
   requestId?: string;
-  /** The platform that sent this item, once authenticated; absent where it comes from a file or from the state by card. */
+  /**
+   * The platform that sent this item, once authenticated; `topic NAME` where a message is known only by its place there, which
+   * its requestId says then; absent where it comes from a file or from the state by card.
+   */
   platformId?: string;
   /** Car maker (table 7, 10: Code) or operator. */
   code?: string;
@@ -14,6 +17,39 @@ export interface Tags {
   part?: number;
   /** SM3 of the decrypted content, to tell a retry from a RequestID used twice. */
   digest?: Digest;
+  /**
+   * Where the record stands in its Kafka topic ({@link positionOf}), for an archive that knows its records by that. Of a topic's
+   * message alone: what is made of several, or is sent again later, has none.
+   */
+  position?: number;
+  /** When the broker took it: ms since 1970. A position without it is that of a replay: the record may be there already. */
+  acceptedAt?: number;
+}
+
+const OFFSETS = 2 ** 40;
+/** Partitions from here on have no positions: the last one is for what comes from elsewhere. */
+const PARTITIONS = 8191;
+
+/** One number for a place in a topic; undefined beyond what fits. */
+export function positionOf(partition: number, offset: number): number | undefined {
+  return partition < PARTITIONS && offset < OFFSETS ? partition * OFFSETS + offset : undefined;
+}
+
+/** Who and what an item is, without its place: that of one message is not that of what is made of it later. */
+export function withoutPlace(tags: Tags): Tags {
+  if (tags.position === undefined && tags.acceptedAt === undefined) return tags;
+  const { position: _position, acceptedAt: _acceptedAt, ...rest } = tags;
+  return rest;
+}
+
+/** What a message or line without the RequestID of a platform is known again by. No platform's id has a space in it. */
+export function ownIdentity(of: string, place: string): Pick<Tags, 'platformId' | 'requestId'> {
+  return { platformId: of, requestId: place };
+}
+
+/** Whether somebody asked for this under a RequestID of theirs; a place in a topic or a file is no request. */
+export function isRequest({ requestId, platformId }: Tags): boolean {
+  return requestId !== undefined && platformId?.includes(' ') !== true;
 }
 
 /** Hex digits, or what gives them when they are first asked for: a chain that compares nothing pays for none. */

@@ -33,10 +33,13 @@ export interface DayOptions {
 export interface Teller {
   phase(label: string, steps: number): void;
   done(steps: number): void;
+  /** The operator is up, and this is its page. */
+  page(address: string): void;
 }
 
 export interface Day {
   world: World;
+  operator: Role;
   sent: Sent[];
   report: InboxReport;
   /** Commands that were answered, each by both its files. */
@@ -60,6 +63,7 @@ export async function runDay(options: DayOptions, tell: Teller): Promise<Day> {
   try {
     const regulator = await world.start('regulator', watch.regulator);
     const operator = await world.start('operator', () => undefined);
+    tell.page(operator.page);
     world.writeDemoJson();
     const { status, position } = ledgerOf(operator);
 
@@ -106,7 +110,7 @@ export async function runDay(options: DayOptions, tell: Teller): Promise<Day> {
     const ciphers = { t1: world.agreed.t1.cipher!, t2: world.agreed.t2.cipher! };
     const report = await checkInbox(world.inbox, { sent, ciphers, bytesMax: options.bytesMax });
     report.problems.push(...(await checkAlbums(world.inbox, made.asked, ciphers)));
-    return { world, sent, unsent, report, refused, reports, commands: pictures };
+    return { world, operator, sent, unsent, report, refused, reports, commands: pictures };
   } catch (thrown) {
     await world.stop();
     throw thrown;

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock, Log, Observer } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
+import { ControlServer } from '../dashboard/server.js';
 import { loadAndCheck } from '../engine/check.js';
 import type { CheckedConfig } from '../engine/config.js';
 import { Engine } from '../engine/engine.js';
@@ -23,11 +24,14 @@ export interface WorldOptions {
 
 export interface Role {
   engine: Engine;
+  /** Where its page is: another free port of loopback each time. */
+  page: string;
   /** Resolves when the role has stopped; rejects when it broke. */
   ended: Promise<void>;
   stop(): Promise<void>;
 }
 
+const LOOPBACK = '127.0.0.1';
 const ROLES = { regulator, operator, maker };
 
 /**
@@ -70,9 +74,11 @@ export class World {
 
   async #start({ site, changes }: RoleSite, observer: Observer): Promise<Role> {
     mkdirSync(site.folder, { recursive: true });
-    const config = relocate(await checked(writeSite(site)), changes);
+    const relocated = relocate(await checked(writeSite(site)), changes);
+    const config = { ...relocated, dashboard: { host: LOOPBACK, port: 0 } };
     const { clock, log } = this.#options;
     const engine = await Engine.open(config, { clock, log, observer });
+    const control = await ControlServer.open({ engine, clock, log });
     const stopping = new AbortController();
     let ready: () => void = () => undefined;
     const isReady = new Promise<void>((resolve) => {
@@ -82,11 +88,13 @@ export class World {
     const stop = async () => {
       stopping.abort();
       await ended.catch(() => undefined);
+      await control.close();
       await engine.close();
     };
-    this.#roles.push({ engine, ended, stop });
+    const role = { engine, page: `http://${LOOPBACK}:${control.port}/`, ended, stop };
+    this.#roles.push(role);
     await Promise.race([isReady, ended]);
-    return { engine, ended, stop };
+    return role;
   }
 }
 

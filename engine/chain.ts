@@ -5,6 +5,7 @@ import type { Album, Item, TextFile } from '../contract/item.js';
 import type { Packer } from '../workers/packer.js';
 import type { CheckedPipeline } from './config.js';
 import { letterOf } from './deadLetters.js';
+import type { LivePipeline } from './live.js';
 import { runChain, type Stage } from './stream.js';
 
 /** What a chain needs of the process it runs in. */
@@ -13,6 +14,8 @@ export interface Surroundings {
   context: Omit<Context, 'place'>;
   packer: Packer;
   settled(item: Item, error?: IovError): void;
+  /** Where it is counted what passes. */
+  live?: LivePipeline | undefined;
 }
 
 /** What an operator has become: a kernel, or a step of packing. */
@@ -69,18 +72,26 @@ export class ChainRun {
    * @throws IovError of the first item that failed, where nobody else learns of it; whatever broke the run
    */
   async run(stop: AbortSignal): Promise<void> {
+    const { live, settled } = this.#around;
     let broken: IovError | undefined;
+    if (live) live.running += 1;
     try {
       await runChain({
         source: this.#source.read(stop),
         stages: this.#stages,
         sink: this.#sink,
         failed: (item, error) => this.#failed(item, error),
-        arrived: (item) => this.#around.settled(item),
+        arrived: (item) => {
+          live?.settled();
+          settled(item);
+        },
         signal: this.#break.signal,
+        ...(live && { live }),
       });
     } catch (thrown) {
       broken = IovError.from(this.#break.signal.aborted ? this.#break.signal.reason : thrown);
+    } finally {
+      if (live) live.running -= 1;
     }
     const failure = broken ?? this.#failure;
     await this.#closeParts(failure);
@@ -136,12 +147,13 @@ export class ChainRun {
       ...item,
       value: await packer.pack(item.value as TextFile | Album, steps, this.#break.signal),
     });
-    return { step, atOnce: packer.atOnce };
+    return { step, atOnce: packer.atOnce, operators: steps.length };
   }
 
   async #failed(item: Item, error: IovError): Promise<void> {
     const goTo = this.#failuresGoTo;
     this.#log(item, error);
+    this.#around.live?.settled(error.code);
     if (goTo === 'run') this.#failure ??= error;
     // What may go well later is not a dead letter: the run stops, and takes the item up again when it starts anew.
     const again = goTo === 'deadLetters' && error.retryable;

@@ -6,25 +6,33 @@ import type { Shape } from '../contract/item.js';
 import type { CheckedComponent, CheckedConfig, CheckedPipeline, CheckedRetention } from './config.js';
 import { ConfigSchema, type RetentionOptions } from './configSchema.js';
 import { conform } from './conform.js';
+import { checkDashboard, checkedDashboard } from './dashboardRules.js';
 import { checkDialects } from './dialectRules.js';
 import { type ConfigFault, Faults } from './fault.js';
 import { jsonSchema } from './jsonSchema.js';
+import { checkLanes } from './laneRules.js';
 import { load } from './load.js';
 import { type Located, locate, type Path, placeOf } from './located.js';
 import { checkReferences, type Known } from './references.js';
 import { component, componentsOf, type Role } from './registry.js';
 import { checkCiphers, checkPipeline, checkRetention, checkTogether, type Step, type Steps } from './rules.js';
 import { misfits } from './shapes.js';
+import type { StandIns } from './substitute.js';
 import { didYouMean } from './suggest.js';
+import { checkTopics } from './topicRules.js';
 
 /**
  * Reads and checks a pipeline file without touching the world: nothing is opened, no component is created.
  * All faults come at once; `config` is there when there are none.
  * @param path as people gave it, relative to the working directory
+ * @param standIns for a test of the file, in place of secrets and files
  */
-export async function loadAndCheck(path: string): Promise<{ config?: CheckedConfig; faults: ConfigFault[] }> {
+export async function loadAndCheck(
+  path: string,
+  standIns?: StandIns,
+): Promise<{ config?: CheckedConfig; faults: ConfigFault[] }> {
   const faults = new Faults(path);
-  const root = load(path, faults);
+  const root = load(path, faults, standIns);
   if (!root) return { faults: faults.list() };
   const found = new Check(root, faults).run();
   if (!faults.none) return { faults: faults.list() };
@@ -52,6 +60,7 @@ class Check {
     checkReferences(jsonSchema(ConfigSchema), this.#root, [], this.#known, this.#faults);
     checkCiphers(this.#root, this.#faults);
     checkRetention(this.#root, this.#faults);
+    checkDashboard(this.#root, this.#faults);
     const connections = this.#entries('connections').map(
       ([name, located]) => [name, this.#component('connection', located, ['connections', name])] as const,
     );
@@ -61,6 +70,8 @@ class Check {
       pipelines,
       this.#faults,
     );
+    checkLanes(connections, pipelines, this.#faults);
+    checkTopics(this.#root, pipelines, this.#faults);
     checkDialects(this.#root, pipelines, this.#faults);
     return { connections, pipelines };
   }
@@ -161,11 +172,32 @@ function assemble(file: string, root: Located, { connections, pipelines }: Found
     peers: value.peers,
     site: { codes: value.codes, tables: value.tables },
     connections: Object.fromEntries(connections.flatMap(([name, step]) => (step ? [[name, checked(step)]] : []))),
-    archivePath: resolve(folder, value.archive.sqlite.path),
+    ...checkedArchive(value.archive, folder),
+    ...(value.seal && { seal: checkedSeal(value.seal) }),
     outbox: resolve(folder, value.outbox),
+    drainMs: value.drainMs,
+    stuckMs: value.stuckMs,
     ...(value.retention && { retention: checkedRetention(value.retention, folder) }),
+    ...(value.dashboard && { dashboard: checkedDashboard(value.dashboard) }),
     pipelines: pipelines.flatMap((steps) => checkedPipeline(steps) ?? []),
   };
+}
+
+function checkedSeal({
+  previous,
+  ...seal
+}: NonNullable<Static<typeof ConfigSchema>['seal']>): NonNullable<CheckedConfig['seal']> {
+  return { ...seal, ...(previous && { previous }) };
+}
+
+/** The schema has made sure that it is either of them. */
+function checkedArchive(
+  { sqlite, clickhouse }: Static<typeof ConfigSchema>['archive'],
+  folder: string,
+): Pick<CheckedConfig, 'archivePath' | 'clickhouse'> {
+  if (!clickhouse) return { archivePath: resolve(folder, sqlite?.path ?? '') };
+  const ledger = resolve(folder, clickhouse.ledger);
+  return { archivePath: ledger, clickhouse: { ...clickhouse, ledger } };
 }
 
 function checkedRetention(

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { PeerOptions } from '../contract/peer.js';
+import { ClickHouseOptionsSchema } from '../stores/clickhouse/options.js';
 
 /** Names of pipelines, connections and peers: they stand in logs, file names and on the command line. */
 const NAME = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9-]{0,63}$' });
@@ -76,7 +77,74 @@ export const RetentionOptions = Type.Object(
       examples: [['var/pictures']],
     }),
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    description: 'How long what is known of a card is kept after its service has ended (article 18).',
+  },
+);
+
+const SealKey = (description: string) =>
+  Type.String({
+    pattern: '^[0-9a-fA-F]{64}$',
+    expected: '64 hex digits (openssl rand -hex 32)',
+    secret: true,
+    description,
+  });
+
+const SealOptions = Type.Object(
+  {
+    key: SealKey(`32 bytes in hex: \`\${secret:archive.key}\`.`),
+    cipher: Type.Union([Type.Literal('aegis'), Type.Literal('aes256')], {
+      default: 'aegis',
+      description: '`aegis`: AEGIS-256, which also finds what was tampered with. `aes256`: AES-256-CBC.',
+    }),
+    previous: Type.Optional(
+      Type.Object(
+        {
+          key: SealKey('The key before.'),
+          cipher: Type.Union([Type.Literal('aegis'), Type.Literal('aes256')], {
+            default: 'aegis',
+            description: 'The cipher before.',
+          }),
+        },
+        {
+          additionalProperties: false,
+          description:
+            'How the file is sealed now, for `iovpipe rekey`, which seals it anew; taken out again afterwards.',
+        },
+      ),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description:
+      'Encrypts the SQLite file and the log beside it at rest, page by page: records, cards, requests, dead letters. A file that is there already is sealed by `iovpipe rekey`.',
+  },
+);
+
+export const DashboardOptions = Type.Object(
+  {
+    listen: Type.String({
+      pattern: '^(\\[[0-9a-fA-F:.]+\\]|[^:\\[\\]]+):\\d{1,5}$',
+      expected: 'host:port',
+      default: '127.0.0.1:9464',
+      description: 'Address and port of the page and of /metrics; port 0 takes a free one.',
+      examples: ['127.0.0.1:9464'],
+    }),
+    token: Type.Optional(
+      Type.String({
+        minLength: 16,
+        maxLength: 512,
+        secret: true,
+        description:
+          'What a browser is asked for, and what others send as `Authorization: Bearer …`; needed on any address but loopback.',
+      }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description: 'Where the page and the metrics are served, beside the control socket.',
+  },
 );
 
 /** A pipeline file, but for the options of components. */
@@ -135,25 +203,50 @@ export const ConfigSchema = Type.Object(
     }),
     archive: Type.Object(
       {
-        sqlite: Type.Object(
-          {
-            path: Type.String({
-              minLength: 1,
-              description: 'Database file, relative to this file.',
-              examples: ['var/archive.db'],
-            }),
-          },
-          { additionalProperties: false },
+        sqlite: Type.Optional(
+          Type.Object(
+            {
+              path: Type.String({
+                minLength: 1,
+                description: 'Database file, relative to this file.',
+                examples: ['var/archive.db'],
+              }),
+            },
+            { additionalProperties: false, description: 'Everything in one file on this machine.' },
+          ),
         ),
+        clickhouse: Type.Optional(ClickHouseOptionsSchema),
       },
-      { additionalProperties: false, description: 'Where records, the ledger and the dead letters are kept.' },
+      {
+        additionalProperties: false,
+        minProperties: 1,
+        maxProperties: 1,
+        expected: 'a mapping with either sqlite or clickhouse',
+        description: 'Where records, the ledger and the dead letters are kept.',
+      },
     ),
+    seal: Type.Optional(SealOptions),
     outbox: Type.String({
       default: 'var/outbox',
       minLength: 1,
       description: 'Folder of packed files until they are delivered, relative to this file.',
     }),
     retention: Type.Optional(RetentionOptions),
+    drainMs: Type.Integer({
+      default: 60_000,
+      minimum: 0,
+      maximum: 3_600_000,
+      description:
+        'How long work under way may take to settle when the daemon stops, or a reload stops a pipeline; the rest is taken up at the next start.',
+    }),
+    stuckMs: Type.Integer({
+      default: 1_800_000,
+      minimum: 1_000,
+      maximum: 86_400_000,
+      description:
+        'A pipeline that has items under way and takes no step for so long is stuck: it raises the alarm, and systemd is no longer told that all is well, so that it starts the daemon anew. A delivery that is tried again takes steps.',
+    }),
+    dashboard: Type.Optional(DashboardOptions),
     pipelines: Type.Record(NAME, PipelineOptions, {
       ...named,
       minProperties: 1,

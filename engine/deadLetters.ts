@@ -1,15 +1,51 @@
 import type { Source } from '../contract/component.js';
 import { IovError, reasonOf } from '../contract/error.js';
-import type { Item } from '../contract/item.js';
+import type { Item, Shape } from '../contract/item.js';
+import { oneLine } from '../contract/oneLine.js';
 import { Receipt } from '../contract/receipt.js';
 import type { DeadLetter, NewDeadLetter, Store } from '../contract/store.js';
+import { type Tags, withoutPlace } from '../contract/tags.js';
+import { maskValue } from '../notice/mask.js';
 import { parseStrictJson } from '../notice/strictJson.js';
+import { type CheckedConfig, givenBy } from './config.js';
 
 /** The letter about an item that failed: a second one about the same item takes the place of the first. */
 export function letterOf(pipeline: string, item: Omit<Item, 'value' | 'receipt' | 'effects'>, error: IovError) {
   const { origin, tags, raw } = item;
-  const letter: NewDeadLetter = { pipeline, origin, code: error.code, reason: reasonOf(error), tags };
+  // sent again, it is accepted then, and not when the broker took it
+  const letter: NewDeadLetter = {
+    pipeline,
+    origin,
+    code: error.code,
+    reason: reasonOf(error),
+    tags: withoutPlace(tags),
+  };
   return raw ? { ...letter, raw } : letter;
+}
+
+/** A letter without the item itself, and with nothing in its tags by which a person is known. */
+export function shownLetter({ raw, tags, ...letter }: DeadLetter): Omit<DeadLetter, 'raw'> & { bytes?: number } {
+  return { ...letter, tags: maskTags(tags), ...(raw && { bytes: raw.byteLength }) };
+}
+
+export function maskTags({ iccid, operType, ...tags }: Tags): Tags {
+  return {
+    ...tags,
+    ...(operType !== undefined && { operType: maskValue(undefined, operType) }),
+    ...(iccid !== undefined && { iccid: maskValue({ personal: 'number' }, iccid) }),
+  };
+}
+
+/** Why a letter cannot be sent again; undefined where it can. */
+export function obstacle(config: CheckedConfig, letter: DeadLetter | undefined): string | undefined {
+  if (!letter) return 'there is no such letter';
+  if (letter.state === 'retried') return 'it has been sent again already';
+  if (!letter.raw) return 'the item itself was not kept; send it again from where it came';
+  const pipeline = config.pipelines.find(({ name }) => name === letter.pipeline);
+  if (!pipeline) return `${config.file} has no pipeline ${letter.pipeline}`;
+  // Its files are all or nothing: a letter alone would close a window of numbered files before the rest.
+  const cuts = pipeline.operators.some(({ spec }) => spec.gives === 'text');
+  return cuts ? `${letter.pipeline} cuts numbered files; put the mended records into a file and run it` : undefined;
 }
 
 /** What became of a letter that was sent again and failed again. */
@@ -42,12 +78,21 @@ export class DeadLetterSource implements Source {
   retried = 0;
   readonly #store: Store;
   readonly #ids: readonly number[];
+  readonly #shape: Shape;
   readonly #noting = new Set<Promise<void>>();
   #failure: IovError | undefined;
 
-  constructor(store: Store, ids: readonly number[]) {
+  /** Letters of one pipeline. */
+  static of({ config, store }: { config: CheckedConfig; store: Store }, name: string, ids: readonly number[]) {
+    const pipeline = config.pipelines.find((candidate) => candidate.name === name);
+    return new DeadLetterSource(store, ids, pipeline ? givenBy(pipeline) : 'record');
+  }
+
+  /** @param shape what the source itself gives */
+  constructor(store: Store, ids: readonly number[], shape: Shape) {
     this.#store = store;
     this.#ids = ids;
+    this.#shape = shape;
   }
 
   async *read(signal: AbortSignal): AsyncGenerator<Item> {
@@ -70,7 +115,7 @@ export class DeadLetterSource implements Source {
   #item(letter: DeadLetter, raw: Uint8Array): Item | undefined {
     const { id, tags, origin } = letter;
     try {
-      const value = parseStrictJson(raw);
+      const value = this.#shape === 'bytes' ? oneLine(raw) : parseStrictJson(raw);
       const receipt = new Receipt((error) => (error ? this.#failedAgain(letter, error) : this.#arrived(letter)));
       return { value, tags, origin, receipt, effects: [(transaction) => transaction.deadLetterRetried(id)], raw };
     } catch (thrown) {

@@ -18,15 +18,31 @@ export function componentTable(components: readonly ComponentSpec[]): string {
   return ROLES.map((role) => [TITLES[role], ...rows(role), ''].join('\n')).join('\n');
 }
 
-/** Every component on one page of markdown. */
-export function componentsPage(components: readonly ComponentSpec[]): string {
+/** Where the pages of a role stand: `components/sources/kafka.md`. */
+export const FOLDERS: Readonly<Record<Role, string>> = {
+  source: 'sources',
+  operator: 'operators',
+  sink: 'sinks',
+  connection: 'connections',
+};
+
+/** Names and summaries by role, each with its page. */
+export function componentsIndex(components: readonly ComponentSpec[]): string {
   const parts = ROLES.map((role) => {
-    const docs = components
+    const rows = components
       .filter((spec) => spec.role === role)
-      .map((spec) => componentDocs(spec).replace(/^#/gm, '##'));
-    return [`# ${TITLES[role]}`, ...docs].join('\n\n');
+      .map(({ name, summary }) => `| [${name}](components/${FOLDERS[role]}/${name}.md) | ${summary} |`);
+    return `## ${TITLES[role]}\n| name | does |\n|---|---|\n${rows.join('\n')}`;
   });
-  return ['<!-- Made by `iovpipe list --markdown`; a test compares. -->', ...parts].join('\n\n');
+  return ['# Components', ...parts].join('\n\n');
+}
+
+/** Every component on one page, for `iovpipe list --markdown`. */
+export function componentsPage(components: readonly ComponentSpec[]): string {
+  return ROLES.flatMap((role) => [
+    `# ${TITLES[role]}`,
+    ...components.filter((spec) => spec.role === role).map((spec) => componentDocs(spec).replace(/^#/gm, '##')),
+  ]).join('\n\n');
 }
 
 /** A component's page, in markdown that reads well in a terminal too. */

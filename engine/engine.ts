@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Source } from '../contract/component.js';
@@ -8,51 +7,58 @@ import { IovError } from '../contract/error.js';
 import type { Store } from '../contract/store.js';
 import type { Packer } from '../workers/packer.js';
 import { ChainRun, type Surroundings } from './chain.js';
-import type { CheckedConfig, CheckedPipeline } from './config.js';
-import { deliveredShare, watchDeadline } from './deadline.js';
+import { type CheckedConfig, type CheckedPipeline, runsByItself } from './config.js';
+import { dryStore } from './dryStore.js';
 import { watchDueFiles } from './dueFiles.js';
 import { giveWayTo } from './giveWay.js';
+import { type Keeping, keepRunning, keepSchedule, runToEnd } from './keepRunning.js';
+import { Kept } from './kept.js';
+import { Live } from './live.js';
+import { openStore } from './openStore.js';
 import { tidyOutbox } from './outbox.js';
+import { planReload, type ReloadPlan } from './reload.js';
 import { keepRetention } from './retention.js';
-import { turns } from './schedule.js';
+import { SharedConnections } from './sharedConnections.js';
+import { untilComplete } from './untilComplete.js';
+import { connectionOwner, Uses } from './uses.js';
 
 export interface EngineOptions {
   clock: Clock;
   log: Log;
   observer?: Observer;
-  /** How long work under way may take to settle once a stop is asked for. */
+  /** How long work under way may take to settle once a stop is asked for; as the file says by default. */
   drainMs?: number;
+  /** Counts what passes; true unless a bench asks what that costs. */
+  live?: boolean;
+  /** The archive is only looked into: what would be committed is kept in memory, and forgotten. */
+  dry?: boolean;
 }
-
-const DRAIN_MS = 60_000;
-const RESTART_MS_MIN = 1_000;
-const RESTART_MS_MAX = 60_000;
 
 /** Runs the pipelines of one file: opens what they share, starts each when its time comes, drains and closes. */
 export class Engine {
   readonly store: Store;
-  readonly #config: CheckedConfig;
+  readonly live: Live | undefined;
+  #config: CheckedConfig;
   readonly #options: EngineOptions;
   readonly #packer: Packer;
-  readonly #connections: ReadonlyMap<string, Connection>;
-  /** Names of connections that a component has asked for, and of those that are open. */
-  readonly #asked = new Set<string>();
-  readonly #opened = new Set<string>();
+  readonly #connections: SharedConnections;
+  readonly #uses = new Uses();
+  /** While it serves: the pipelines, and what watches over them. */
+  #serving: { pipelines: Kept; watching: Kept } | undefined;
 
   static async open(config: CheckedConfig, options: EngineOptions): Promise<Engine> {
-    const { openSqliteStore } = await import('../stores/sqlite/store.js');
     const { Packer } = await import('../workers/packer.js');
     await mkdir(dirname(config.archivePath), { recursive: true, mode: 0o700 });
     await mkdir(config.outbox, { recursive: true, mode: 0o700 });
-    const { clock, log } = options;
-    const store = await openSqliteStore({ path: config.archivePath, clock, log });
-    await tidyOutbox(config.outbox, store);
-    const connections = new Map<string, Connection>();
-    const packer = new Packer(store, config.outbox, giveWayTo(connections));
+    const { clock, log, dry = false } = options;
+    const opened = await openStore(config, { clock, log, readOnly: dry });
+    const store = dry ? dryStore(opened) : opened;
+    if (!dry) await tidyOutbox(config.outbox, store);
+    const connections = new SharedConnections();
+    const packer = new Packer(store, config.outbox, giveWayTo(connections.named));
     const engine = new Engine(config, options, store, packer, connections);
-    for (const [name, { spec, options: wanted, place }] of Object.entries(config.connections)) {
-      connections.set(name, await spec.create(wanted, { ...engine.#context(name), place }));
-    }
+    for (const [name, made] of await engine.#create(config, Object.keys(config.connections)))
+      connections.add(name, made);
     return engine;
   }
 
@@ -61,20 +67,29 @@ export class Engine {
     options: EngineOptions,
     store: Store,
     packer: Packer,
-    connections: ReadonlyMap<string, Connection>,
+    connections: SharedConnections,
   ) {
     this.#config = config;
     this.#options = options;
     this.store = store;
+    this.live = options.live === false ? undefined : new Live(config.pipelines);
     this.#packer = packer;
     this.#connections = connections;
   }
 
+  /** The configuration in force. */
+  get config(): CheckedConfig {
+    return this.#config;
+  }
+
   /** A shared connection by its name in the pipeline file; for those who run an engine and need its live address. */
   connection<Kind extends Connection>(name: string): Kind {
-    const connection = this.#connections.get(name);
-    if (!connection) throw new IovError('CONFIG_INVALID', `no connection is called ${name}`);
-    return connection as Kind;
+    return this.#connections.get<Kind>(name);
+  }
+
+  /** The connections that a pipeline has asked for, as far as it has. */
+  connectionsOf(pipeline: string): readonly Connection[] {
+    return this.#uses.connectionsOf(pipeline).flatMap((name) => this.#connections.named.get(name) ?? []);
   }
 
   /**
@@ -88,9 +103,14 @@ export class Engine {
   ): Promise<void> {
     const pipeline = this.#pipeline(name);
     const { signal = new AbortController().signal, ...rest } = wanted;
-    const run = await this.#prepare(pipeline, rest);
-    await this.#openConnections(this.#asked); // no more than it needs: a daemon may hold the listener
-    await this.#finish(pipeline, run, signal);
+    const attempt = async (again: boolean) => {
+      const run = await this.#prepare(pipeline, { ...rest, again });
+      await this.#open(this.#uses.connectionsOf(name)); // no more than it needs: a daemon may hold the listener
+      await runToEnd(pipeline, run, this.#keeping, signal);
+    };
+    let again = rest.again ?? false;
+    const next = () => attempt(again).finally(() => (again = false));
+    await untilComplete(name, next, this.#options.log, signal);
   }
 
   /**
@@ -99,143 +119,121 @@ export class Engine {
    * @param ready called when every listener is up
    */
   async serve(stop: AbortSignal, ready: () => void): Promise<void> {
-    setMaxListeners(0, stop); // each pipeline listens, and each wait of a schedule
-    const lasting = this.#config.pipelines.filter(({ source, manual }) => source.spec.lasts !== 'window' && !manual);
-    const scheduled = this.#config.pipelines.filter(({ schedule }) => schedule);
-    const runs = new Map<CheckedPipeline, ChainRun>();
-    for (const pipeline of lasting) runs.set(pipeline, await this.#prepare(pipeline, {}));
-    await this.#openConnections(this.#connections.keys());
+    const pipelines = this.#config.pipelines.filter(runsByItself);
+    const runs = new Map<string, ChainRun>();
+    for (const pipeline of pipelines)
+      if (!pipeline.schedule) runs.set(pipeline.name, await this.#prepare(pipeline, {}));
+    await this.#open(this.#connections.named.keys());
     ready();
-    const work = [
-      ...lasting.map((pipeline) => this.#keepRunning(pipeline, runs.get(pipeline), stop)),
-      ...scheduled.map((pipeline) => this.#keepSchedule(pipeline, stop)),
-    ];
     const done = new AbortController();
+    const serving = { pipelines: new Kept(stop), watching: new Kept(AbortSignal.any([stop, done.signal])) };
+    this.#serving = serving;
+    for (const pipeline of pipelines) this.#start(serving.pipelines, pipeline, runs.get(pipeline.name));
     const { clock, log } = this.#options;
-    const until = AbortSignal.any([stop, done.signal]);
-    const watching = [
-      watchDueFiles(this.store, clock, log, until),
-      keepRetention(this.#config, { store: this.store, clock, log }, until),
-    ];
-    // one pipeline that ends badly does not take the others with it
-    const ends = await Promise.allSettled(work);
-    done.abort();
-    await Promise.all(watching);
-    const failed = ends.find((end) => end.status === 'rejected');
-    if (failed) throw failed.reason;
+    serving.watching.start('dueFiles', (until) => watchDueFiles(this.store, clock, log, until));
+    this.#retain(serving.watching);
+    try {
+      await serving.pipelines.ended();
+    } finally {
+      done.abort();
+      await serving.watching.ended();
+    }
+  }
+
+  /**
+   * Goes over to another configuration while it serves: what does not differ is not touched, what differs is drained and
+   * started anew.
+   * @throws IovError where it cannot be gone over to; then nothing has changed
+   */
+  reload(config: CheckedConfig): Promise<ReloadPlan> {
+    const { pipelines, watching } = this.#serving ?? {};
+    if (!pipelines || !watching) throw new IovError('INTERNAL', 'a reload before the engine serves');
+    return pipelines.change(() => this.#goOver(config, pipelines, watching));
   }
 
   /** Closes everything, last opened first. Idempotent. */
   async close(): Promise<void> {
-    for (const connection of [...this.#connections.values()].reverse()) await connection.close?.();
+    await this.#connections.close();
     await this.#packer.close();
     await this.store.close();
   }
 
-  /** A finite pipeline runs to its end; a lasting one is started again, later and later, when it breaks. */
-  async #keepRunning(pipeline: CheckedPipeline, first: ChainRun | undefined, stop: AbortSignal): Promise<void> {
-    let run = first;
-    for (let delayMs = RESTART_MS_MIN; ; delayMs = Math.min(2 * delayMs, RESTART_MS_MAX)) {
-      try {
-        run ??= await this.#prepare(pipeline, {});
-        await this.#finish(pipeline, run, stop);
-        return;
-      } catch (thrown) {
-        const error = IovError.from(thrown);
-        if (stop.aborted && error.code === 'STOPPED') return this.#noteStop(pipeline, error);
-        if (stop.aborted || (pipeline.source.spec.lasts === 'finite' && !error.retryable)) {
-          this.#options.log.error({ pipeline: pipeline.name, code: error.code }, error.message);
-          throw error;
-        }
-        this.#options.log.error({ pipeline: pipeline.name, code: error.code, againInMs: delayMs }, error.message);
-        await this.#pause(delayMs, stop);
-        if (stop.aborted) return;
-        run = undefined;
-      }
+  async #goOver(config: CheckedConfig, pipelines: Kept, watching: Kept): Promise<ReloadPlan> {
+    const plan = planReload(this.#config, config, this.#uses);
+    // a certificate or a key that is none is found before anything stops
+    const made = await this.#create(config, plan.opened);
+    await pipelines.stop([...plan.stopped, ...plan.restarted]);
+    for (const name of plan.closed) {
+      await this.#connections.drop(name);
+      this.#uses.forget(connectionOwner(name));
     }
+    for (const [name, connection] of made) this.#connections.add(name, connection);
+    this.#config = config;
+    if (pipelines.isStopping) return plan;
+    for (const name of plan.stopped) this.live?.drop(name);
+    await this.#startAnew([...plan.restarted, ...plan.started], plan.opened, pipelines);
+    if (plan.retention) {
+      await watching.stop(['retention']);
+      this.#retain(watching);
+    }
+    return plan;
   }
 
-  async #keepSchedule(pipeline: CheckedPipeline, stop: AbortSignal): Promise<void> {
-    const { schedule, name } = pipeline;
-    if (!schedule) return;
-    try {
-      for await (const turn of turns({ pipeline: name, ...schedule }, this.#options.clock, this.store, stop)) {
-        const done = new AbortController();
-        if (turn.finishByMs !== undefined) {
-          const { clock, log } = this.#options;
-          // the pace counts from when the work begins: one that is caught up is late, and not slow
-          const work = {
-            name,
-            startMs: Math.min(clock.now(), turn.finishByMs - 1),
-            deadlineMs: turn.finishByMs,
-            progress: () => deliveredShare(this.store.status().windows, name),
-          };
-          void watchDeadline(work, clock, log, AbortSignal.any([done.signal, stop]));
-        }
-        try {
-          await this.#untilDelivered(pipeline, turn.dueMs, stop);
-        } finally {
-          done.abort();
-        }
-        if (stop.aborted) return;
-      }
-    } catch (thrown) {
-      if (stop.aborted) return;
-      // a schedule never ends in silence: it goes on where the store remembers it
+  /** Pipelines of a new configuration and its connections. What fails is no end: a pipeline tries it again by itself, and tells. */
+  async #startAnew(names: readonly string[], connections: readonly string[], pipelines: Kept): Promise<void> {
+    const runs = new Map<CheckedPipeline, ChainRun | undefined>();
+    for (const pipeline of names.map((name) => this.#pipeline(name))) {
+      this.live?.renew(pipeline);
+      const first = pipeline.schedule ? undefined : this.#prepare(pipeline, {}).catch(() => undefined);
+      runs.set(pipeline, await first);
+    }
+    await this.#open(connections).catch((thrown: unknown) => {
       const { code, message } = IovError.from(thrown);
-      this.#options.log.error({ pipeline: name, code, againInMs: RESTART_MS_MAX, alarm: 'scheduleFailed' }, message);
-      await this.#pause(RESTART_MS_MAX, stop);
-      if (!stop.aborted) await this.#keepSchedule(pipeline, stop);
-    }
+      this.#options.log.error({ code, alarm: 'reloadIncomplete' }, message);
+    });
+    for (const [pipeline, first] of runs) this.#start(pipelines, pipeline, first);
   }
 
-  /** Runs a due window until it is delivered: each attempt resumes the one before. */
-  async #untilDelivered(pipeline: CheckedPipeline, dueMs: number, stop: AbortSignal): Promise<void> {
-    for (let delayMs = RESTART_MS_MIN; !stop.aborted; delayMs = Math.min(2 * delayMs, RESTART_MS_MAX)) {
-      try {
-        const run = await this.#prepare(pipeline, { atMs: dueMs });
-        await this.#finish(pipeline, run, stop);
-        return;
-      } catch (thrown) {
-        const error = IovError.from(thrown);
-        if (stop.aborted && error.code === 'STOPPED') return this.#noteStop(pipeline, error);
-        this.#options.log.error(
-          { pipeline: pipeline.name, code: error.code, againInMs: delayMs, alarm: 'exportFailed' },
-          error.message,
-        );
-        await this.#pause(delayMs, stop);
-      }
-    }
+  #start(pipelines: Kept, pipeline: CheckedPipeline, first?: ChainRun): void {
+    pipelines.start(pipeline.name, (stop) =>
+      pipeline.schedule
+        ? keepSchedule(pipeline, this.#keeping, stop)
+        : keepRunning(pipeline, first, this.#keeping, stop),
+    );
   }
 
-  /** What a stop has broken off is no failure: the next start takes it up. */
-  #noteStop({ name }: CheckedPipeline, { message }: IovError): void {
-    this.#options.log.info({ pipeline: name }, `stopped, and resumed at the next start: ${message}`);
+  #retain(watching: Kept): void {
+    const { clock, log } = this.#options;
+    watching.start('retention', (until) => keepRetention(this.#config, { store: this.store, clock, log }, until));
   }
 
-  /** Back-off is in the machine's time, whatever the pipelines' clock says. */
-  async #pause(delayMs: number, stop: AbortSignal): Promise<void> {
-    const { systemClock } = await import('./clock.js');
-    await systemClock.until(systemClock.now() + delayMs, stop).catch(() => undefined);
-  }
-
-  async #finish(pipeline: CheckedPipeline, run: ChainRun, stop: AbortSignal): Promise<void> {
-    const { log, drainMs = DRAIN_MS } = this.#options;
-    let drain: NodeJS.Timeout | undefined;
-    const drainEnds = () => {
-      const late = () =>
-        run.abort(new IovError('STOPPED', `${pipeline.name}: still busy ${drainMs} ms after the stop`));
-      drain = setTimeout(late, drainMs);
+  get #keeping(): Keeping {
+    const { clock, log, drainMs } = this.#options;
+    return {
+      clock,
+      log,
+      store: this.store,
+      drainMs: () => drainMs ?? this.#config.drainMs,
+      prepare: (pipeline, atMs) => this.#prepare(pipeline, atMs === undefined ? {} : { atMs }),
+      connect: ({ name }) => this.#open(this.#uses.connectionsOf(name)),
     };
-    stop.addEventListener('abort', drainEnds, { once: true });
-    try {
-      await run.open();
-      await run.run(stop);
-      log.info({ pipeline: pipeline.name }, 'pipeline has ended');
-    } finally {
-      stop.removeEventListener('abort', drainEnds);
-      clearTimeout(drain);
-      await run.close();
+  }
+
+  /** Connections, not opened; listeners open after the sources have told them their paths. */
+  async #create(config: CheckedConfig, names: readonly string[]): Promise<Map<string, Connection>> {
+    const made = new Map<string, Connection>();
+    for (const name of names) {
+      const { spec, options, place } = config.connections[name]!;
+      made.set(name, await spec.create(options, { ...this.#context(name, connectionOwner(name)), place }));
+    }
+    return made;
+  }
+
+  /** Opens connections, each with those that it has asked for itself. */
+  async #open(names: Iterable<string>): Promise<void> {
+    for (const name of names) {
+      await this.#connections.open(name);
+      await this.#open(this.#uses.connectionsOf(connectionOwner(name)));
     }
   }
 
@@ -244,29 +242,31 @@ export class Engine {
     const { source, cutoff, atMs = clock.now(), again = false } = wanted;
     const ends = pipeline.source.spec.lasts !== 'run' || source !== undefined;
     const run: Run | undefined = ends ? { ...(cutoff !== undefined && { cutoff }), atMs, again } : undefined;
+    this.#uses.forget(pipeline.name);
     const around: Surroundings = {
-      context: this.#context(pipeline.name, run),
+      context: this.#context(pipeline.name, pipeline.name, run),
       packer: this.#packer,
+      live: this.live?.of(pipeline.name),
       settled: (item, error) =>
         observer?.({ pipeline: pipeline.name, tags: item.tags, value: item.value, ...(error && { error }) }),
     };
     return ChainRun.create(pipeline, around, source);
   }
 
-  #context(pipeline: string, run?: Run): Omit<Context, 'place'> {
+  #context(pipeline: string, owner: string, run?: Run): Omit<Context, 'place'> {
     const { clock, log } = this.#options;
-    const { peers, site, file } = this.#config;
+    const { site, file } = this.#config;
     return {
       pipeline,
       clock,
       log,
       store: this.store,
-      peers,
+      peers: this.#uses.peersFor(owner, () => this.#config.peers),
       site,
       resolve: (path) => resolve(dirname(file), path),
       connection: (name) => {
-        this.#asked.add(name);
-        return this.connection(name);
+        this.#uses.noteConnection(owner, name);
+        return this.#connections.get(name);
       },
       ...(run && { run }),
     };
@@ -277,14 +277,5 @@ export class Engine {
     if (pipeline) return pipeline;
     const known = this.#config.pipelines.map((candidate) => candidate.name).join(', ');
     throw new IovError('USAGE', `no pipeline is called ${name}; ${this.#config.file} has: ${known}`);
-  }
-
-  /** Listeners open after the sources have told them their paths. */
-  async #openConnections(names: Iterable<string>): Promise<void> {
-    for (const name of names) {
-      if (this.#opened.has(name)) continue;
-      this.#opened.add(name);
-      await this.connection(name).open?.();
-    }
   }
 }

@@ -13,7 +13,7 @@ import {
 } from 'yaml';
 import type { Faults } from './fault.js';
 import { type Located, type Mark, type Path, SourceText } from './located.js';
-import { readBounded, substitute } from './substitute.js';
+import { readBounded, readOr, type StandIns, substitute } from './substitute.js';
 
 /** Bounds of a configuration, far above any that a person writes. */
 const FILE_BYTES_MAX = 1024 * 1024;
@@ -39,6 +39,7 @@ interface Loading {
   /** Whether `${env:…}` is allowed; known once the top of the pipeline file has been read. */
   environment: boolean;
   values: number;
+  standIns: StandIns | undefined;
 }
 
 /**
@@ -47,8 +48,8 @@ interface Loading {
  * @param path as people gave it, relative to the working directory
  * @returns undefined where nothing can be made of the file; `faults` says why
  */
-export function load(path: string, faults: Faults): Located | undefined {
-  const loading: Loading = { faults, root: dirname(resolve(path)), environment: false, values: 0 };
+export function load(path: string, faults: Faults, standIns?: StandIns): Located | undefined {
+  const loading: Loading = { faults, root: dirname(resolve(path)), environment: false, values: 0, standIns };
   const file = readBounded(resolve(path), FILE_BYTES_MAX);
   if ('problem' in file) {
     faults.add(
@@ -156,6 +157,7 @@ class Reader {
       folder: dirname(resolve(this.#source.name)),
       root: this.loading.root,
       environment: this.loading.environment,
+      standIns: this.loading.standIns,
     });
     if ('problem' in done) {
       this.loading.faults.add(mark, path, done.problem);
@@ -167,7 +169,7 @@ class Reader {
   #include(included: string, path: Path, mark: Mark, key: Mark | undefined): Located {
     const name = isAbsolute(included) ? included : join(dirname(this.#source.name), included);
     const before = [...this.includedFrom, resolve(this.#source.name)];
-    const file = readBounded(resolve(name), FILE_BYTES_MAX);
+    const file = readOr(this.loading.standIns, resolve(name), FILE_BYTES_MAX);
     const problem =
       'problem' in file
         ? file.problem

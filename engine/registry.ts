@@ -1,5 +1,6 @@
 import { spec as httpsConnection } from '../connections/https.js';
 import { spec as kafkaConnection } from '../connections/kafka.js';
+import { spec as lanesConnection } from '../connections/lanes.js';
 import { spec as sftpConnection } from '../connections/sftp.js';
 import type { ComponentSpec, ConnectionSpec, OperatorSpec, SinkSpec, SourceSpec } from '../contract/component.js';
 import { spec as authenticate } from '../operators/authenticate.js';
@@ -10,6 +11,7 @@ import { spec as encryptField } from '../operators/encryptField.js';
 import { spec as expect } from '../operators/expect.js';
 import { spec as findCard } from '../operators/findCard.js';
 import { spec as join } from '../operators/join.js';
+import { spec as lanes } from '../operators/lanes.js';
 import { spec as limitCards } from '../operators/limitCards.js';
 import { spec as map } from '../operators/map.js';
 import { spec as order } from '../operators/order.js';
@@ -66,6 +68,7 @@ export const components: readonly ComponentSpec[] = [
   expect,
   order,
   split,
+  lanes,
   collect,
   zip,
   encrypt,
@@ -83,6 +86,7 @@ export const components: readonly ComponentSpec[] = [
   discardSink,
   httpsConnection,
   kafkaConnection,
+  lanesConnection,
   sftpConnection,
 ];
 

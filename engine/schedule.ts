@@ -1,6 +1,6 @@
 import type { Clock } from '../contract/context.js';
 import type { Store } from '../contract/store.js';
-import { nextTime } from './cron.js';
+import { lastTime, nextTime } from './cron.js';
 
 const DAY_MS = 86_400_000;
 /** Asia/Shanghai is +08:00 all year round. */
@@ -14,10 +14,11 @@ export interface Turn {
 
 /**
  * The turns of a schedule, one after the other: each waits for its time, and what was missed while nobody ran comes at once,
- * oldest first. A turn counts as done when the next one is asked for; the store remembers it.
+ * oldest first. A turn counts as done when the next one is asked for; the store remembers it. A schedule that never ran has
+ * missed nothing; but where machines share the work, a new one takes part in what may be under way, without a deadline of its own.
  */
 export async function* turns(
-  schedule: { pipeline: string; at: string; finishBy?: string },
+  schedule: { pipeline: string; at: string; finishBy?: string; isShared?: boolean },
   clock: Clock,
   store: Store,
   signal: AbortSignal,
@@ -29,7 +30,9 @@ export async function* turns(
     ]);
   let done = store.position(schedule.pipeline, 'schedule')?.offset;
   if (done === undefined) {
-    done = clock.now(); // a schedule that never ran has missed nothing
+    const underWay = schedule.isShared ? lastTime(schedule.at, clock.now()) : undefined;
+    if (underWay !== undefined) yield { dueMs: underWay, finishByMs: undefined };
+    done = underWay ?? clock.now();
     await remember(done);
   }
   for (;;) {
@@ -42,7 +45,7 @@ export async function* turns(
 }
 
 /** The first `HH:MM` in Asia/Shanghai after a time. */
-function timeAfter(timeMs: number, finishBy: string): number {
+export function timeAfter(timeMs: number, finishBy: string): number {
   const [hours = 0, minutes = 0] = finishBy.split(':').map(Number);
   const midnight = Math.floor((timeMs + SHANGHAI_MS) / DAY_MS) * DAY_MS - SHANGHAI_MS;
   const sameDay = midnight + (hours * 60 + minutes) * 60_000;

@@ -1,9 +1,21 @@
 import { ConfigSchema } from './configSchema.js';
 import { choices, type JsonSchema, jsonSchema } from './jsonSchema.js';
 import { componentsOf, type Role } from './registry.js';
+import { TestFileSchema } from './yamlTests/schema.js';
 
 /** What the loader puts in before the options are checked. */
 const SUBSTITUTION: JsonSchema = { type: 'string', pattern: '\\$\\{(secret|file|env):[^}]+\\}' };
+
+/** `100_000_000`, as the loader reads it; YAML itself takes it for a text. */
+const GROUPED_INTEGER: JsonSchema = { type: 'string', pattern: '^[1-9][0-9]{0,2}(_[0-9]{3})+$' };
+
+/** What stands in the place of a component, for whoever points at it. */
+const ROLE_DOCS: Readonly<Record<Role, string>> = {
+  source: 'Where items come from: one component, { name: options }.',
+  operator: 'What is done with each item: one component, { name: options }.',
+  sink: 'Where items go: one component, { name: options }.',
+  connection: 'What pipelines share: one connection, { kind: options }.',
+};
 
 type EditorSchema = JsonSchema & {
   $schema?: string;
@@ -35,7 +47,11 @@ export function editorSchema(): EditorSchema {
           properties: {
             ...pipeline.properties,
             source: ref('source'),
-            operators: { ...pipeline.properties?.operators, items: ref('operator') },
+            operators: {
+              ...pipeline.properties?.operators,
+              items: ref('operator'),
+              description: 'What is done with each item, one after another.',
+            },
             sink: ref('sink'),
           },
         }),
@@ -49,6 +65,15 @@ export function editorSchema(): EditorSchema {
     definitions: Object.fromEntries(
       (['source', 'operator', 'sink', 'connection'] as const).map((role) => [role, oneOfRole(role)]),
     ),
+  };
+}
+
+/** The same of a file of tests. */
+export function testSchema(): EditorSchema {
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'Tests of an iovpipe pipeline file',
+    ...forEditors(jsonSchema(TestFileSchema)),
   };
 }
 
@@ -67,6 +92,7 @@ function oneOfRole(role: Role): EditorSchema {
   });
   return {
     type: 'object',
+    description: ROLE_DOCS[role],
     properties: Object.fromEntries(properties),
     minProperties: 1,
     maxProperties: 1,
@@ -100,15 +126,21 @@ function forEditors(schema: JsonSchema): EditorSchema {
     return { ...result, enum: listed };
   }
   if (schema.anyOf) result.anyOf = schema.anyOf.map(forEditors);
+  const isLarge = schema.type === 'integer' && (schema.maximum ?? Number.POSITIVE_INFINITY) >= 1_000;
+  if (isLarge) return either(result, GROUPED_INTEGER);
   const isNarrowText = schema.type === 'string' && (schema.pattern || schema.maxLength || schema.format);
   const isIncludable = schema.type === 'array' || schema.patternProperties;
   if (!isNarrowText && !isIncludable) return result;
-  const { description, default: usual, examples, ...kind } = result;
+  return either(result, SUBSTITUTION);
+}
+
+/** The schema, or another way of writing the same; its docs stand above both, where editors look for them. */
+function either({ description, default: usual, examples, ...kind }: EditorSchema, other: JsonSchema): EditorSchema {
   return {
     ...(description !== undefined && { description }),
     ...(usual !== undefined && { default: usual }),
     ...(examples !== undefined && { examples }),
-    anyOf: [kind, SUBSTITUTION],
+    anyOf: [kind, other],
   };
 }
 

@@ -4,9 +4,15 @@ import highland from 'highland';
 import type { Kernel, Sink } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
+import type { LivePart, LivePipeline } from './live.js';
 
-/** A stretch of the chain: kernels that run fused in this thread, or a step that takes its time and runs for `atOnce` items. */
-export type Stage = { kernels: readonly Kernel[] } | { step: (item: Item) => Promise<Item>; atOnce: number };
+/**
+ * A stretch of the chain: kernels that run fused in this thread, or a step that takes its time and runs for `atOnce` items, made
+ * of one operator or of `operators` neighbours.
+ */
+export type Stage =
+  | { kernels: readonly Kernel[] }
+  | { step: (item: Item) => Promise<Item>; atOnce: number; operators?: number };
 
 export interface Chain {
   source: AsyncIterable<Item>;
@@ -17,6 +23,8 @@ export interface Chain {
   arrived(item: Item): void;
   /** Breaks the run: nothing more is flushed, what is unsettled stays so. */
   signal: AbortSignal;
+  /** Where it is counted what passes. */
+  live?: LivePipeline;
 }
 
 /** Items that wait between source and chain; more would only be memory. */
@@ -29,7 +37,8 @@ const SOURCE_BUFFER_ITEMS = 16;
  */
 export async function runChain(chain: Chain): Promise<void> {
   const source = Readable.from(chain.source, { objectMode: true, highWaterMark: SOURCE_BUFFER_ITEMS });
-  const sink = sinkStream(chain);
+  const { live } = chain;
+  const sink = sinkStream(chain, live?.parts.at(-1));
   let broken = false;
   // highland would read a source whose reader has gone to its end, and flush
   const stop = () => {
@@ -44,38 +53,56 @@ export async function runChain(chain: Chain): Promise<void> {
     sink.destroy(error);
   });
   chain.signal.addEventListener('abort', stop, { once: true });
-  const fail = (item: Item, error: IovError) =>
-    chain.failed(item, error).catch((reason: unknown) => {
+  const fail: Fail = (item, error, part) => {
+    if (part) part.failed += 1;
+    return chain.failed(item, error).catch((reason: unknown) => {
       sink.destroy(reason instanceof Error ? reason : new Error(String(reason)));
     });
+  };
   let stream = highland<Item>(source);
+  let behind = 0;
   for (const stage of chain.stages) {
+    const size = 'kernels' in stage ? stage.kernels.length : (stage.operators ?? 1);
+    const parts = live?.parts.slice(behind, behind + size) ?? [];
+    behind += size;
     stream =
       'kernels' in stage
-        ? stream.consume<Item>(fused(stage.kernels, fail, () => broken))
-        : stepped(stream, stage, fail);
+        ? stream.consume<Item>(fused({ kernels: stage.kernels, parts, fail }, () => broken))
+        : stepped(stream, stage, parts, fail);
   }
+  const waits = () => source.readableLength;
+  live?.waits.add(waits);
   try {
     await pipeline(stream.toNodeStream({ objectMode: true }), sink, { signal: chain.signal });
   } finally {
+    live?.waits.delete(waits);
     chain.signal.removeEventListener('abort', stop);
     stop();
   }
 }
 
-type Fail = (item: Item, error: IovError) => Promise<void>;
+type Fail = (item: Item, error: IovError, part: LivePart | undefined) => Promise<void>;
 
 function stepped(
   stream: Highland.Stream<Item>,
   stage: Extract<Stage, { step: unknown }>,
+  parts: readonly LivePart[],
   fail: Fail,
 ): Highland.Stream<Item> {
+  const [first, ...others] = parts;
+  if (first) first.limit = stage.atOnce;
   const run = async (item: Item): Promise<Item[]> => {
+    first?.count(item);
+    first?.begin();
     try {
-      return [await stage.step(item)];
+      const done = await stage.step(item);
+      for (const part of others) part.count(item); // in one task with the first
+      return [done];
     } catch (thrown) {
-      await fail(item, IovError.from(thrown));
+      await fail(item, IovError.from(thrown), first);
       return [];
+    } finally {
+      first?.end();
     }
   };
   return stream
@@ -84,8 +111,15 @@ function stepped(
     .flatMap((items) => highland(items));
 }
 
+/** Neighbouring kernels, each with its counters where they are kept. */
+interface Fused {
+  kernels: readonly Kernel[];
+  parts: readonly LivePart[];
+  fail: Fail;
+}
+
 /** One highland stage for neighbouring kernels: an item runs through all of them before the next is taken. */
-function fused(kernels: readonly Kernel[], fail: Fail, broken: () => boolean) {
+function fused(chain: Fused, broken: () => boolean) {
   return (
     error: Error,
     item: Item | Highland.Nil,
@@ -98,12 +132,12 @@ function fused(kernels: readonly Kernel[], fail: Fail, broken: () => boolean) {
     } else if (highland.isNil(item) && broken()) {
       push(null, item);
     } else if (highland.isNil(item)) {
-      const ended = flushFrom(kernels, 0, (out) => push(null, out), fail);
+      const ended = flushFrom(chain, (out) => push(null, out));
       const end = () => push(null, highland.nil);
       if (ended) ended.then(end, push);
       else end();
     } else {
-      const fed = feed(kernels, 0, item, (out) => push(null, out), fail);
+      const fed = feed(chain, 0, item, (out) => push(null, out));
       if (fed) fed.then(() => next(), push);
       else next();
     }
@@ -113,63 +147,73 @@ function fused(kernels: readonly Kernel[], fail: Fail, broken: () => boolean) {
 type Emit = (item: Item) => void;
 
 /** Feeds an item to the kernels from `index` on. Returns a promise only where a kernel pushes back or an item failed. */
-function feed(
-  kernels: readonly Kernel[],
-  index: number,
-  item: Item,
-  emit: Emit,
-  fail: Fail,
-): Promise<void> | undefined {
-  const kernel = kernels[index];
+function feed(chain: Fused, index: number, item: Item, emit: Emit): Promise<void> | undefined {
+  const kernel = chain.kernels[index];
   if (!kernel) {
     emit(item);
     return undefined;
   }
+  const part = chain.parts[index];
+  part?.count(item);
   try {
     const out = kernel.transform(item);
-    if (out instanceof Promise) {
-      return out.then(
-        (items) => passOn(kernels, index + 1, items[Symbol.iterator](), emit, fail, item),
-        (thrown: unknown) => fail(item, IovError.from(thrown)),
-      );
-    }
-    return passOn(kernels, index + 1, out[Symbol.iterator](), emit, fail, item);
+    if (out instanceof Promise) return waitedFor(chain, index, item, out, emit);
+    return passOn(chain, index + 1, out[Symbol.iterator](), emit, item);
   } catch (thrown) {
-    return fail(item, IovError.from(thrown));
+    return chain.fail(item, IovError.from(thrown), part);
   }
+}
+
+async function waitedFor(
+  chain: Fused,
+  index: number,
+  item: Item,
+  promised: Promise<Iterable<Item>>,
+  emit: Emit,
+): Promise<void> {
+  const part = chain.parts[index];
+  let out: Iterable<Item>;
+  part?.begin();
+  try {
+    out = await promised;
+  } catch (thrown) {
+    return chain.fail(item, IovError.from(thrown), part);
+  } finally {
+    part?.end();
+  }
+  return passOn(chain, index + 1, out[Symbol.iterator](), emit, item);
 }
 
 /** Takes a kernel's output item by item; waits where one of them has to wait, and goes on from there. */
 function passOn(
-  kernels: readonly Kernel[],
+  chain: Fused,
   index: number,
   items: Iterator<Item>,
   emit: Emit,
-  fail: Fail,
   input?: Item,
 ): Promise<void> | undefined {
   try {
     for (let step = items.next(); !step.done; step = items.next()) {
-      const waits = feed(kernels, index, step.value, emit, fail);
-      if (waits) return waits.then(() => passOn(kernels, index, items, emit, fail, input));
+      const waits = feed(chain, index, step.value, emit);
+      if (waits) return waits.then(() => passOn(chain, index, items, emit, input));
     }
     return undefined;
   } catch (thrown) {
-    if (input) return fail(input, IovError.from(thrown));
+    if (input) return chain.fail(input, IovError.from(thrown), chain.parts[index - 1]);
     return Promise.reject(thrown);
   }
 }
 
 /** At the end each kernel gives what it holds, which still runs through the kernels after it. */
-async function flushFrom(kernels: readonly Kernel[], index: number, emit: Emit, fail: Fail): Promise<void> {
-  for (let at = index; at < kernels.length; at += 1) {
-    const left = await kernels[at]?.flush?.();
-    if (left) await passOn(kernels, at + 1, left[Symbol.iterator](), emit, fail);
+async function flushFrom(chain: Fused, emit: Emit): Promise<void> {
+  for (let at = 0; at < chain.kernels.length; at += 1) {
+    const left = await chain.kernels[at]?.flush?.();
+    if (left) await passOn(chain, at + 1, left[Symbol.iterator](), emit);
   }
 }
 
 /** The sink as a Node stream: up to `concurrency` writes under way; its last word comes when all have settled. */
-function sinkStream(chain: Chain): Writable {
+function sinkStream(chain: Chain, part: LivePart | undefined): Writable {
   const { sink } = chain;
   let underWay = 0;
   let wake: (() => void) | undefined;
@@ -178,6 +222,7 @@ function sinkStream(chain: Chain): Writable {
       try {
         await sink.write(item);
       } catch (thrown) {
+        if (part) part.failed += 1;
         await chain.failed(item, IovError.from(thrown));
         return;
       }
@@ -187,6 +232,7 @@ function sinkStream(chain: Chain): Writable {
       stream.destroy(thrown instanceof Error ? thrown : new Error(String(thrown)));
     } finally {
       underWay -= 1;
+      part?.end();
       wake?.();
     }
   };
@@ -195,6 +241,11 @@ function sinkStream(chain: Chain): Writable {
     highWaterMark: 1,
     write(item: Item, _encoding, taken) {
       underWay += 1;
+      if (part) {
+        part.limit = sink.concurrency;
+        part.count(item);
+        part.begin();
+      }
       void settle(item);
       if (underWay < sink.concurrency) return taken();
       wake = () => {

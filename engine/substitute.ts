@@ -5,12 +5,20 @@ import { basename, join, resolve } from 'node:path';
 const TEXT_BYTES_MAX = 256 * 1024;
 const SECRET_BYTES_MAX = 64 * 1024;
 
+/** What a test puts in place of secrets and files, so that nothing of the site's own is used or shown. */
+export interface StandIns {
+  secret(name: string): string;
+  /** @param path absolute; undefined where the file itself is to be read */
+  file(path: string): string | undefined;
+}
+
 export interface Surroundings {
   /** Folder of the file that holds the text: `${file:…}` is relative to it. */
   folder: string;
   /** Folder of the pipeline file: `secrets` lies in it. */
   root: string;
   environment: boolean;
+  standIns?: StandIns | undefined;
 }
 
 /** What became of a text; `hidden` names what it holds where it must not be shown. */
@@ -45,7 +53,7 @@ function lookUp(inner: string, around: Surroundings): Substituted {
     case 'secret':
       return secret(name, around);
     case 'file': {
-      const file = readBounded(resolve(around.folder, name), TEXT_BYTES_MAX);
+      const file = readOr(around.standIns, resolve(around.folder, name), TEXT_BYTES_MAX);
       if ('problem' in file) return { problem: `expected the file ${name}, got ${file.problem}` };
       return { text: file.text, hidden: `the text of ${basename(name)}` };
     }
@@ -65,10 +73,13 @@ function secret(name: string, around: Surroundings): Substituted {
   if (!/^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(name)) {
     return { problem: `expected a secret's name of letters, digits and . _ -, got ${JSON.stringify(name)}` };
   }
+  if (around.standIns) return { text: around.standIns.secret(name), hidden: 'a secret' };
   const credentials = process.env.CREDENTIALS_DIRECTORY;
   let problem = '';
-  for (const folder of [...(credentials ? [credentials] : []), join(around.root, 'secrets')]) {
-    const file = readBounded(join(folder, name), SECRET_BYTES_MAX);
+  // systemd names what it loads from a folder FOLDER_FILE: LoadCredential=secrets:/etc/iovpipe/secrets
+  const given = credentials ? [join(credentials, name), join(credentials, `secrets_${name}`)] : [];
+  for (const path of [...given, join(around.root, 'secrets', name)]) {
+    const file = readBounded(path, SECRET_BYTES_MAX);
     if ('text' in file) {
       const text = file.text.replace(/\r?\n$/, '');
       return text === '' ? { problem: `expected the secret ${name}, got an empty file` } : { text, hidden: 'a secret' };
@@ -77,6 +88,12 @@ function secret(name: string, around: Surroundings): Substituted {
   }
   const places = credentials ? '$CREDENTIALS_DIRECTORY, then secrets/' : 'secrets/ beside the pipeline file';
   return { problem: `expected the secret ${name} in ${places}, got ${problem}` };
+}
+
+/** What stands in for a file, or the file. */
+export function readOr(standIns: StandIns | undefined, path: string, bytesMax: number) {
+  const text = standIns?.file(path);
+  return text === undefined ? readBounded(path, bytesMax) : { text };
 }
 
 /** Reads a regular file of UTF-8 up to a bound, or says in a few words why not. */

@@ -4,7 +4,7 @@ import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 import type { Peer } from '../contract/peer.js';
-import type { JsonObject, Tags } from '../contract/tags.js';
+import { type JsonObject, type Tags, withoutPlace } from '../contract/tags.js';
 import { type Cipher, createCipher } from '../crypto/cipher.js';
 import { sm3Hex } from '../crypto/digest.js';
 import { canonicalText } from '../notice/canonical.js';
@@ -114,11 +114,12 @@ function withRecords(item: Item, records: readonly JsonObject[]): Item[] {
   const { part: _, ...tags } = item.tags; // of a dead letter, which was about one of them
   const [first] = records;
   if (first && records.length === 1) return [withRecord({ ...item, tags }, first)];
+  const placeless = withoutPlace(tags); // a place in a topic is that of one record
   const share = item.receipt.share();
   const items = records.map((record, index) => {
     const origin = `${item.origin}, card ${index + 1}`;
     const effects = index === records.length - 1 ? item.effects : [];
-    const whose = index === 0 ? tags : { ...tags, part: index + 1 };
+    const whose = index === 0 ? placeless : { ...placeless, part: index + 1 };
     return withRecord({ ...item, origin, tags: whose, receipt: share.part(), effects }, record);
   });
   share.close();

@@ -5,7 +5,7 @@ import type { Context } from '../contract/context.js';
 import { IovError, reasonOf } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 import type { CardContent, CardSide, CardState, Effect } from '../contract/store.js';
-import type { JsonObject, Tags } from '../contract/tags.js';
+import { isRequest, type JsonObject, type Tags, withoutPlace } from '../contract/tags.js';
 import { personOf } from '../notice/person.js';
 import type { Merge } from '../notice/registration.js';
 import { CardTurns } from '../stores/cardTurns.js';
@@ -114,7 +114,7 @@ class Join implements Kernel {
     const tags = { ...item.tags, iccid };
     const request = { kind: 'KH' as const, tags };
     const [seen, state] = store.read((state) => [seenRequest(state, request), state.card(iccid)]);
-    const content = this.#content(item.value as JsonObject, tags);
+    const content = this.#content(item.value as JsonObject, withoutPlace(tags));
     if (seen || this.#isStored(content, state)) {
       this.#store(item, () => {}); // what is found may not be on the disk yet: it has arrived once a flush has passed
       return [];
@@ -122,7 +122,10 @@ class Join implements Kernel {
     const other = state?.[this.#other];
     if (other) {
       const receipt = this.#turns.take(iccid, item.receipt);
-      return this.#records({ ...item, receipt, effects: [...item.effects, this.#put(iccid, content)] }, content, other);
+      // a registration's record bears its request, which the archive remembers; that of card data bears another's
+      const put = this.#put(iccid, content);
+      const stored = this.#options.side === 'card' ? requestOnce(request, [put]) : put;
+      return this.#records({ ...item, tags, receipt, effects: [...item.effects, stored] }, content, other);
     }
     const waiting = this.#options.side === 'card' ? content : { ...content, earlier: earlierOf(state) };
     const effects = [...item.effects, this.#unchanged(iccid, undefined), this.#put(iccid, waiting)];
@@ -138,10 +141,10 @@ class Join implements Kernel {
     return { fields, tags, ...(person !== undefined && { person }) };
   }
 
-  /** Whether this is nothing new: a file read again after a crash. A request is always a business of its own. */
+  /** Whether this is nothing new: a file or topic read again. A request is always a business of its own. */
   #isStored({ fields, tags }: CardContent, state: CardState | undefined): boolean {
     const stored = state?.[this.#options.side];
-    if (!stored || tags.requestId !== undefined) return false;
+    if (!stored || isRequest(tags)) return false;
     return stored.tags.operType === tags.operType && isDeepStrictEqual(stored.fields, fields);
   }
 
@@ -164,7 +167,7 @@ class Join implements Kernel {
     const guard = this.#unchanged(iccid, other);
     const waited = other.earlier ?? [];
     if (waited.length === 0) {
-      return [{ ...item, ...this.#merged(content, other), effects: [guard, ...item.effects] }];
+      return [{ ...item, ...this.#merged(item, content, other), effects: [guard, ...item.effects] }];
     }
     // Each record takes its registration off the list in its own transaction; the last one stores the card data.
     const share = item.receipt.share();
@@ -174,7 +177,7 @@ class Join implements Kernel {
       const effects = index < waited.length ? [guard, takeOff] : [guard, takeOff, ...item.effects];
       const { requestId = index + 1 } = registration.tags;
       const origin = index < waited.length ? `${item.origin}, with registration ${requestId}` : item.origin;
-      return { ...item, ...this.#merged(content, registration), origin, receipt: share.part(), effects };
+      return { ...item, ...this.#merged(item, content, registration), origin, receipt: share.part(), effects };
     });
     share.close();
     return items;
@@ -182,17 +185,17 @@ class Join implements Kernel {
 
   /**
    * The table-12 record and its tags. That of changed card data bears the RequestID of its registration, so that `trace`
-   * finds it, and no platform: no platform sent it, and so it is no retry of that request.
+   * finds it, and no platform: no platform sent it, and so it is no retry of that request; nor has it a place in a topic.
    */
-  #merged(content: CardContent, other: CardContent): { value: JsonObject; tags: Tags } {
+  #merged(item: Item, content: CardContent, other: CardContent): { value: JsonObject; tags: Tags } {
     const operType = operTypeOf(content) ?? operTypeOf(other) ?? '';
     if (this.#options.side === 'registration') {
       const value = this.#options.merge(content.fields, other.fields, operType);
-      return { value, tags: { ...content.tags, operType } };
+      return { value, tags: { ...item.tags, operType } };
     }
-    const { platformId: _platform, digest: _digest, ...registered } = other.tags;
+    const { platformId: _platform, digest: _digest, ...registered } = { ...content.tags, ...other.tags };
     const value = this.#options.merge(other.fields, content.fields, operType);
-    return { value, tags: { ...content.tags, ...registered, operType } };
+    return { value, tags: { ...registered, operType } };
   }
 
   /** Stores a side that waits for the other; its receipt settles when it is on the disk. */
@@ -212,8 +215,8 @@ class Join implements Kernel {
     const { store, pipeline, log } = this.#context;
     const { tags, origin, raw, receipt } = item;
     log.warn({ origin, code: error.code, requestId: tags.requestId }, error.message);
-    const hasCaller = tags.platformId !== undefined;
-    if (error.keep || !(hasCaller || error.retryable)) {
+    // whether anybody hears of it is not known here; a letter too many does no harm
+    if (error.keep || !error.retryable) {
       const letter = { pipeline, origin, code: error.code, reason: reasonOf(error), tags, ...(raw && { raw }) };
       await store
         .commit([(transaction) => transaction.addDeadLetter(letter)])

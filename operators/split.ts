@@ -4,8 +4,9 @@ import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { WindowKey } from '../contract/file.js';
 import type { Item, Lines } from '../contract/item.js';
+import type { WindowRow } from '../contract/store.js';
 import { windowOfTemplate } from '../notice/batch.js';
-import { cutoffMs, cutoffOf } from '../notice/cutoff.js';
+import { cutoffOf } from '../notice/cutoff.js';
 import { type Cut, OpenWindow } from '../workers/openWindow.js';
 
 export const spec = defineOperator({
@@ -110,7 +111,7 @@ class Split implements Kernel {
     const key = { kind, code, cutoff, type };
     if (this.#window && sameWindow(this.#window.key, key)) return this.#window;
     this.#window?.end();
-    this.#window = this.#open(key);
+    this.#window = this.#open(key, block.window);
     return this.#window;
   }
 
@@ -127,12 +128,11 @@ class Split implements Kernel {
     return windowOfTemplate(this.#options.name, { cutoff });
   }
 
-  #open(key: WindowKey): OpenWindow {
+  /** @param opened the window as the archive has opened it; without it the window is one that holds nothing of the archive */
+  #open(key: WindowKey, opened?: WindowRow): OpenWindow {
     const { store, pipeline } = this.#context;
-    const row = this.#isArchived()
-      ? store.openWindow(key, cutoffMs(key.cutoff), pipeline)
-      : store.openDirectWindow(key, pipeline);
-    if (!this.#isArchived()) this.#direct.add(row.id);
+    const row = (this.#isArchived() && opened) || store.openDirectWindow(key, pipeline);
+    if (row !== opened) this.#direct.add(row.id);
     const wanted: Cut = { bytesMax: this.#options.bytesMax, format: this.#options.format };
     if (!row.options) store.setWindowOptions(row.id, JSON.stringify(wanted));
     const cut = row.options ? (JSON.parse(row.options) as Cut) : wanted;

@@ -56,8 +56,12 @@ function installServices() {
     ['/usr/bin/make', 'make'],
     ['/usr/include/openssl/ssl.h', 'libssl-dev'],
     ['/usr/include/zlib.h', 'zlib1g-dev'],
+    ['/usr/bin/chromium', 'chromium'],
+    ['/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc', 'fonts-noto-cjk'],
     ['/usr/bin/clickhouse-server', 'clickhouse-server'],
     ['/usr/bin/clickhouse-client', 'clickhouse-client'],
+    ['/usr/bin/systemd-analyze', 'systemd'],
+    ['/usr/bin/python3', 'python3'],
   ];
   const missing = wanted.filter(([path]) => !existsSync(path)).map(([, name]) => name);
   if (missing.length === 0 || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;

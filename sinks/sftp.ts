@@ -42,6 +42,7 @@ export const spec = defineSink({
         if (plan?.state !== 'delivered') {
           const { remotePath } = await connection.deliver({ localPath: path, bytes }, directory, name, {
             resumed: plan === undefined || plan.state === 'uploading', // of a received file nothing else tells
+            sequence: plan?.sequence,
             onUploading: () => context.store.fileUploading(baseNameOf(name)),
             signal: stopping.signal,
           });

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import type { KafkaConnection } from '../connections/kafkaConnection.js';
 import { defineSource, type Source } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
@@ -33,6 +34,34 @@ export const spec = defineSource({
           examples: [['0002']],
         }),
       ),
+      behind: Type.Optional(
+        Type.Object(
+          {
+            on: Type.String({ connection: 'kafka', description: 'The cluster, under `connections:`.' }),
+            topics: Type.Array(Type.String({ pattern: '^[A-Za-z0-9._-]{1,249}$' }), {
+              minItems: 1,
+              maxItems: 100,
+              description: 'What the archive is fed from, with the broker’s time (`LogAppendTime`).',
+              examples: [['accepted']],
+            }),
+            group: Type.String({
+              pattern: '^[A-Za-z0-9._-]{1,249}$',
+              description: 'The consumer group that feeds it.',
+            }),
+            clockSkewMs: Type.Integer({
+              default: 60_000,
+              minimum: 0,
+              maximum: 3_600_000,
+              description: 'How far the clocks of machines and brokers may differ.',
+            }),
+          },
+          {
+            additionalProperties: false,
+            description:
+              'Waits until a consumer group has brought in everything that its topics took before the cut-off, so that the window is whole on whatever machine it is opened.',
+          },
+        ),
+      ),
       stretchRecordsMax: Type.Integer({
         default: 20_000,
         minimum: 1,
@@ -45,6 +74,10 @@ export const spec = defineSource({
   examples: [
     { title: 'Yesterday’s accounts', yaml: 'kind: KH\nwindow: day' },
     { title: 'All vehicles of two makers, each month', yaml: 'kind: CL\nwindow: month\ncodes: [WBA0, LSV1]' },
+    {
+      title: 'In a cluster that is fed from Kafka',
+      yaml: 'kind: KH\nwindow: day\nbehind: { on: bus, topics: [accepted], group: iovpipe-archive }',
+    },
   ],
   create: (options, context) => new ArchiveSource(options, context),
 });
@@ -53,31 +86,42 @@ interface Options {
   kind: 'KH' | 'CL';
   window: keyof typeof windows;
   codes?: string[];
+  behind?: { on: string; topics: string[]; group: string; clockSkewMs: number };
   stretchRecordsMax: number;
 }
 
 class ArchiveSource implements Source {
   readonly #options: Options;
   readonly #context: Context;
+  readonly #bus: KafkaConnection | undefined;
   #failure: IovError | undefined;
 
   constructor(options: Options, context: Context) {
     this.#options = options;
     this.#context = context;
+    this.#bus = options.behind && context.connection(options.behind.on);
   }
 
   async *read(signal: AbortSignal): AsyncGenerator<Item> {
-    const { kind, window, codes } = this.#options;
+    const { kind, window, codes, behind } = this.#options;
     const { store, pipeline, log, place, run } = this.#context;
     if (!run) throw new IovError('CONFIG_INVALID', `${place}: the archive is read by a schedule or by \`run --once\``);
     const cutoff = run.cutoff ?? lastCutoff(window, run.atMs);
     const beforeMs = cutoffMs(cutoff);
-    const wanted = codes ?? store.codes(kind, beforeMs);
+    if (behind && this.#bus) {
+      const { untilBehind } = await import('../connections/kafkaBehind.js');
+      await untilBehind(this.#bus, behind, beforeMs, this.#context, signal);
+    }
+    const wanted = codes ?? (await store.codes(kind, beforeMs));
     if (wanted.length === 0)
       log.info({ pipeline, kind, cutoff }, 'the archive has nothing of this kind before the cut-off');
     const type = windows[window];
     // all of them first, so that whoever looks at the ledger sees how much there is to do
-    const rows = wanted.map((code) => store.openWindow({ kind, code, cutoff, type }, beforeMs, pipeline));
+    const rows: WindowRow[] = [];
+    for (const code of wanted) {
+      this.#goOn(signal);
+      rows.push(await store.openWindow({ kind, code, cutoff, type }, beforeMs, pipeline));
+    }
     for (const row of rows) {
       this.#goOn(signal);
       if (row.state === 'open') yield* this.#window(row, signal);
@@ -93,11 +137,11 @@ class ArchiveSource implements Source {
   }
 
   /** Blocks of a window; one without records where it is empty. The window is delivered when all of them have arrived. */
-  *#window(row: WindowRow, signal: AbortSignal): Generator<Item> {
+  async *#window(row: WindowRow, signal: AbortSignal): AsyncGenerator<Item> {
     const { store } = this.#context;
     const share = new Receipt((error) => this.#settled(row, error)).share();
     let isEmpty = true;
-    for (const stretch of store.stretches(row, this.#options.stretchRecordsMax)) {
+    for await (const stretch of store.stretches(row, this.#options.stretchRecordsMax)) {
       this.#goOn(signal);
       isEmpty = false;
       yield this.#item(row, stretch, share);
@@ -135,9 +179,6 @@ class ArchiveSource implements Source {
   }
 }
 
-/** Read at a time; between two reads others may write. */
-const PIECE_BYTES = 256 * 1024;
-
 /** A stretch of the archive: sizes in memory, the records read when they are sent. */
 class Block implements Lines {
   readonly residentBytes = 0;
@@ -161,25 +202,13 @@ class Block implements Lines {
     return this.#stretch.positions[index] ?? 0;
   }
 
-  read(from: number, to: number): Iterable<Uint8Array> {
+  read(from: number, to: number): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
     if (from >= to) return [];
     return this.#store.records(this.window, this.positionOf(from) - 1, this.positionOf(to - 1));
   }
 
-  *lines(from: number, to: number): Generator<Uint8Array> {
-    for (let first = from; first < to; ) {
-      let bytes = 0;
-      let next = first;
-      while (next < to && bytes < PIECE_BYTES) {
-        bytes += this.sizeOf(next) + 1;
-        next += 1;
-      }
-      const piece = this.#store.lines(this.window, this.positionOf(first) - 1, this.positionOf(next - 1));
-      if (piece.length !== bytes)
-        throw new IovError('STORE_FAILED', `the archive has ${piece.length} bytes where its index says ${bytes}`);
-      yield piece;
-      first = next;
-    }
+  lines(from: number, to: number): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
+    return this.#store.lines(this.window, this.#stretch, from, to);
   }
 }
 

@@ -90,18 +90,15 @@ type ParseMessage = (body: Uint8Array, exchange: Exchange) => JsonObject;
 /** Bodies as messages of their table: strict JSON first, then the fields that the notice demands. */
 async function messageReader({ request, peer }: Options, { site, peers }: Context): Promise<ParseMessage> {
   const { parseStrictJson } = await import('../notice/strictJson.js');
-  const { compileValidator } = await import('../notice/validator.js');
-  const { tableOf } = await import('../notice/tables/index.js');
-  const validate = compileValidator(tableOf(request, site.tables), { codes: 'pass', checks: 'off', unknown: 'warn' });
+  const { compileMessageCheck } = await import('../notice/message.js');
+  const check = compileMessageCheck(request, site.tables);
   const findDialect = peer === undefined ? dialectFinder(peers) : undefined;
   return (body, exchange) => {
     const came = parseStrictJson(body);
     if (findDialect) exchange.dialect = findDialect(came);
     const message = exchange.dialect ? exchange.dialect.messageFromPeer(came) : came;
     if (typeof message.RequestID === 'string') exchange.requestId = message.RequestID;
-    const { faults } = validate(message);
-    if (faults.length > 0)
-      throw new IovError('RECORD_INVALID', `message does not keep to table ${request}`, { faults });
+    check(message);
     return message;
   };
 }

@@ -1,14 +1,13 @@
 import { type Static, Type } from 'typebox';
 import type { KafkaConnection } from '../connections/kafkaConnection.js';
 import type { KafkaConsumer, Taken } from '../connections/kafkaConsumer.js';
-import { tagsOf } from '../connections/kafkaHeaders.js';
+import { originOf, type Reading, readMessage, tagsOf } from '../connections/kafkaMessage.js';
 import { defineSource, type Source } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 import { Receipt } from '../contract/receipt.js';
-import type { JsonObject, Tags } from '../contract/tags.js';
-import { parseStrictJson } from '../notice/strictJson.js';
+import { withoutPlace } from '../contract/tags.js';
 
 const bounded = (value: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ default: value, minimum, maximum, description });
@@ -33,9 +32,10 @@ const Options = Type.Object(
       default: 'earliest',
       description: 'Where a group begins that Kafka has no offsets of.',
     }),
-    as: Type.Union([Type.Literal('record'), Type.Literal('message')], {
+    as: Type.Union([Type.Literal('record'), Type.Literal('message'), Type.Literal('bytes')], {
       default: 'record',
-      description: 'What a value is: a plain record (table 8, 11, 12), or a message (table 7, 10).',
+      description:
+        'What a value is: a plain record (table 8, 11, 12), a message (table 7, 10), or `bytes`: a record that our own `order` has made before a `kafka` sink, which is passed on as it is, its tags in the headers.',
     }),
     authenticated: Type.Boolean({
       default: false,
@@ -80,8 +80,9 @@ export const spec = defineSource({
   name: 'kafka',
   summary: 'Reads JSON messages from Kafka topics, as a member of a consumer group.',
   description: [
-    'At least once: the offset that Kafka keeps is the lowest that has not arrived, so a message that was under way when the process was killed, or when its partition went elsewhere, is read again. Archive and join know a RequestID of a platform again and store nothing twice.',
+    'At least once: the offset that Kafka keeps is the lowest that has not arrived, so a message that was under way when the process was killed, or when its partition went elsewhere, is read again. Archive and join know it again and store nothing twice: by the RequestID of its platform where that is authenticated, else by its place, `topic NAME` and `PARTITION/OFFSET`.',
     'A value that is no JSON object in UTF-8, or is too large, goes to the dead letters as `topic/partition/offset`, and so does an item that fails for good. One that may succeed later stops the run, which begins again at it. The tags come from the value (RequestID, Code, OperType, ICCID), else from headers of the same names.',
+    'An archive in ClickHouse knows the records of a topic by their position, and takes the broker’s timestamp for the time of acceptance: let the topic have `message.timestamp.type=LogAppendTime`, one topic a pipeline, and no other pipeline write records of the same kind from another topic.',
   ].join('\n\n'),
   gives: 'record',
   givesFor: ({ as }) => as,
@@ -96,7 +97,7 @@ export const spec = defineSource({
     },
     {
       title: 'What our intake daemons have accepted',
-      yaml: 'on: bus\ntopics: [accepted]\ngroup: iovpipe-archive\nauthenticated: true',
+      yaml: 'on: bus\ntopics: [accepted]\ngroup: iovpipe-archive\nas: bytes\nauthenticated: true',
     },
   ],
   create: (options, context) => new KafkaSource(options, context),
@@ -109,6 +110,7 @@ class KafkaSource implements Source {
   readonly #options: Options;
   readonly #context: Context;
   readonly #consumer: KafkaConsumer;
+  readonly #reading: Reading;
   readonly #refusing = new Set<Promise<void>>();
   /** Taken and not pulled yet; they count as in flight. */
   #ready: Taken[] = [];
@@ -125,6 +127,7 @@ class KafkaSource implements Source {
   constructor(options: Options, context: Context) {
     this.#options = options;
     this.#context = context;
+    this.#reading = { ...options, positions: options.topics.length === 1 };
     this.#consumer = context.connection<KafkaConnection>(options.on).consumer(options);
   }
 
@@ -203,32 +206,21 @@ class KafkaSource implements Source {
       this.#settled(taken, undefined);
       return undefined;
     }
-    const origin = originOf(taken);
+    const origin = originOf(message);
     try {
-      const value = this.#parse(message.value);
-      const tags = { ...tagsOf(message, this.#options.authenticated), ...tagsIn(value) };
       const receipt = new Receipt((error) => this.#settled(taken, error));
-      return { value, tags, origin, receipt, effects: [], raw: message.value ?? new Uint8Array() };
+      return { ...readMessage(message, this.#reading), origin, receipt, effects: [] };
     } catch (thrown) {
       this.#refuse(taken, IovError.from(thrown, origin));
       return undefined;
     }
   }
 
-  #parse(value: Uint8Array | null): JsonObject {
-    const { messageBytesMax } = this.#options;
-    if (!value) throw new IovError('MESSAGE_NOT_JSON', 'expected a value, got none');
-    if (value.length > messageBytesMax) {
-      throw new IovError('MESSAGE_TOO_LARGE', `expected at most ${messageBytesMax} bytes, got ${value.length}`);
-    }
-    return parseStrictJson(value);
-  }
-
   /** A value that is no record: a dead letter, written here since no item comes of it. */
   #refuse(taken: Taken, { code, message: reason }: IovError): void {
     const { pipeline, store, log } = this.#context;
-    const origin = originOf(taken);
-    const tags = tagsOf(taken.message, this.#options.authenticated);
+    const origin = originOf(taken.message);
+    const tags = withoutPlace(tagsOf(taken.message, this.#reading));
     log.warn({ pipeline, origin, code }, reason);
     const { value } = taken.message;
     const raw = value && value.length <= this.#options.messageBytesMax ? { raw: value } : {};
@@ -250,15 +242,4 @@ class KafkaSource implements Source {
     else this.#consumer.settle(taken);
     this.#wake?.();
   }
-}
-
-const originOf = ({ message: { topic, partition, offset } }: Taken) => `${topic}/${partition}/${offset}`;
-
-function tagsIn({ RequestID, Code, OperType, ICCID }: JsonObject): Tags {
-  return {
-    ...(typeof RequestID === 'string' && { requestId: RequestID }),
-    ...(typeof Code === 'string' && { code: Code }),
-    ...(typeof OperType === 'string' && { operType: OperType }),
-    ...(typeof ICCID === 'string' && { iccid: ICCID }),
-  };
 }

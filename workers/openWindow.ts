@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { FilePlan, WindowKey } from '../contract/file.js';
@@ -158,7 +157,7 @@ export class OpenWindow {
         sequence: file.sequence,
         records,
         textBytes: bytes,
-        iv: randomBytes(16).toString('hex'),
+        iv: this.#context.store.fileIv(baseName),
         mtimeMs: cutoffMs(this.key.cutoff),
         state: 'planned',
       },

@@ -106,7 +106,7 @@ export class TextContent implements AsyncIterable<Uint8Array<ArrayBuffer>> {
     let first = true;
     for await (const part of this.#taken()) {
       if (this.#format === 'lines' && part.block.lines) {
-        for (const piece of part.block.lines(part.from, part.to)) {
+        for await (const piece of part.block.lines(part.from, part.to)) {
           chunks.add(piece);
           if (chunks.full) yield* chunks.take();
         }

@@ -4,8 +4,8 @@ import { openLog } from '../../engine/log.js';
 import { benchConfig, type Server } from '../site.js';
 
 /** Exports one code's window from an archive to a real OpenSSH, as `iovpipe run --once` does. */
-export async function run(args: { folder: string; server: Server; code: string }): Promise<object> {
-  const config = await benchConfig(args.folder, args.server, pipeline(args));
+export async function run(args: { folder: string; server: Server; code: string; archive?: object }): Promise<object> {
+  const config = await benchConfig(args.folder, args.server, pipeline(args), args.archive);
   const engine = await Engine.open(config, { clock: systemClock, log: openLog({ level: 'warn' }) });
   const started = performance.now();
   await engine.once('export', {});

@@ -118,11 +118,22 @@ export class Archive {
     }
   }
 
-  /** The same in one piece, each followed by a newline: nothing is made for a single record. */
-  lines({ kind, code, ...window }: WindowRow, fromPosition: number, toPosition: number): Uint8Array {
-    const from = Math.max(fromPosition, window.fromPosition);
-    const to = Math.min(toPosition, window.toPosition);
-    return guarded('reading records', () => this.#lines.get(kind, code, from, to)) ?? new Uint8Array();
+  /** Records of a stretch, each followed by a newline, about `READ_BYTES` at a time: nothing is made for a single record. */
+  *lines({ kind, code }: WindowRow, { positions, sizes }: Stretch, from: number, to: number): Generator<Uint8Array> {
+    for (let first = from; first < to; ) {
+      let bytes = 0;
+      let next = first;
+      while (next < to && bytes < READ_BYTES) {
+        bytes += (sizes[next] ?? 0) + 1;
+        next += 1;
+      }
+      const [after, last] = [(positions[first] ?? 0) - 1, positions[next - 1]];
+      const piece = guarded('reading records', () => this.#lines.get(kind, code, after, last)) ?? new Uint8Array();
+      if (piece.length !== bytes)
+        throw new IovError('STORE_FAILED', `the archive has ${piece.length} bytes where its index says ${bytes}`);
+      yield piece;
+      first = next;
+    }
   }
 
   /** About `READ_BYTES` of records, sized up in the index first; fewer statements and no cursor that stays open. */

@@ -2,6 +2,7 @@ import { chmod, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
 import { IovError } from '../../contract/error.js';
+import type { Seal } from '../../contract/seal.js';
 
 export type Database = BetterSqlite3.Database;
 export type Statement<Row = unknown> = BetterSqlite3.Statement<unknown[], Row>;
@@ -18,17 +19,18 @@ const LOG_BYTES_MAX = 64 * 1024 * 1024;
  * Opens a SQLite file for one writer and many readers in other processes, with a write-ahead log; `LogFlush` puts it on the
  * disk. The file holds personal data, so it is its owner's alone;
  * SQLite gives the files beside it the same mode.
+ * @param seal with it every page of the file, and of the log beside it, is encrypted
  * @throws IovError STORE_FAILED
  */
-export async function openDatabase(path: string, readOnly: boolean): Promise<Database> {
-  const { default: Sqlite } = await import('better-sqlite3').catch((cause: unknown) => {
-    throw new IovError('COMPONENT_UNAVAILABLE', 'the archive needs the native module better-sqlite3', { cause });
-  });
+export async function openDatabase(path: string, readOnly: boolean, seal?: Seal): Promise<Database> {
+  const Sqlite = await sqlite();
   try {
     if (!readOnly) await createPrivate(path);
     const database = new Sqlite(path, { readonly: readOnly, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+    if (seal) unseal(database, seal);
     database.pragma('foreign_keys = ON');
     database.pragma(`cache_size = -${CACHE_KIB}`);
+    if (seal) database.pragma('temp_store = MEMORY'); // what SQLite sorts or vacuums aside would stand on the disk in clear
     if (readOnly) return database;
     database.pragma('secure_delete = ON'); // what is purged is overwritten, not only forgotten
     database.pragma('journal_mode = WAL');
@@ -39,6 +41,28 @@ export async function openDatabase(path: string, readOnly: boolean): Promise<Dat
   } catch (thrown) {
     throw storeFailed(thrown, `opening ${path}`);
   }
+}
+
+/** SQLite with encryption of its pages (SQLite3 Multiple Ciphers), under the name of the package that it stands in for. */
+export async function sqlite(): Promise<typeof BetterSqlite3> {
+  const { default: Sqlite } = await import('better-sqlite3').catch((cause: unknown) => {
+    throw new IovError('COMPONENT_UNAVAILABLE', 'the archive needs the native module better-sqlite3', { cause });
+  });
+  return Sqlite;
+}
+
+const CIPHERS: Readonly<Record<Seal['cipher'], string>> = { aegis: 'aegis', aes256: 'aes256cbc' };
+
+/** Gives a database its key, before anything else is asked of it. */
+export function unseal(database: Database, { cipher, key }: Seal): void {
+  database.pragma(`cipher = '${CIPHERS[cipher]}'`);
+  database.pragma(`key = "x'${key}'"`);
+}
+
+/** Encrypts the open database anew, with another key or none; it must not have a write-ahead log. */
+export function sealAnew(database: Database, seal: Seal | undefined): void {
+  if (seal) database.pragma(`cipher = '${CIPHERS[seal.cipher]}'`);
+  database.pragma(seal ? `rekey = "x'${seal.key}'"` : 'rekey = ""');
 }
 
 async function createPrivate(path: string): Promise<void> {
@@ -53,7 +77,7 @@ const meanings: Record<string, string> = {
   FULL: 'the disk is full',
   BUSY: `another process has held the lock for ${BUSY_TIMEOUT_MS / 1000} s`,
   CORRUPT: 'the file is damaged',
-  NOTADB: 'the file is not an archive',
+  NOTADB: 'the file is not an archive, or is sealed with another key (`archive.seal`; `iovpipe rekey` changes it)',
   CANTOPEN: 'there is no such file, or it cannot be opened',
   READONLY: 'the file cannot be written',
   IOERR: 'the disk failed, or is full',

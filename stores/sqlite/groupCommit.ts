@@ -16,6 +16,8 @@ export interface GroupBounds {
   queueMax: number;
 }
 
+export const defaultBounds: GroupBounds = { commitsPerTransactionMax: 500, queueMax: 100_000 };
+
 /**
  * Group commit: a flush to the disk costs the same for one caller as for hundreds. Callers queue while the event loop turns,
  * then one transaction takes them in order, and they hear of it when the log has been flushed. Whoever comes while the disk

@@ -85,6 +85,7 @@ export class PurgeRows {
     this.#needed = database
       .prepare<unknown[], number>(
         `SELECT EXISTS (SELECT 1 FROM due_files WHERE state IN ('open', 'asked') AND due_at >= @beforeMs AND instr(iccid, @iccid) > 0)
+         OR (EXISTS (SELECT 1 FROM elsewhere) AND EXISTS (SELECT 1 FROM records WHERE iccid = @iccid)) -- it is on its way
          OR EXISTS (SELECT 1 FROM records r WHERE r.iccid = @iccid AND r.kind IN ('KH', 'CL') AND (
            r.seq > (SELECT coalesce(max(to_position), 0) FROM windows w WHERE w.kind = r.kind AND w.code = r.code AND w.type = 'P' AND w.direct = 0)
            OR EXISTS (SELECT 1 FROM windows w WHERE w.kind = r.kind AND w.code = r.code AND w.direct = 0 AND w.state = 'open'

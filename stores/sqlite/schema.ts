@@ -245,6 +245,13 @@ const steps: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX due_files_by_time ON due_files (accepted_at);
   `,
+  `
+  -- One row where the records are kept elsewhere: the name of this ledger there. And the numbers that it gives them there.
+  CREATE TABLE elsewhere (id INTEGER PRIMARY KEY CHECK (id = 1), ledger TEXT NOT NULL) STRICT;
+  CREATE TABLE nodes (epoch INTEGER PRIMARY KEY, node INTEGER NOT NULL) STRICT;
+  -- What others delivered before that is to be delivered again.
+  ALTER TABLE windows ADD COLUMN reopened_at INTEGER;
+  `,
 ];
 
 /**

@@ -1,45 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import type { Clock, Log } from '../../contract/context.js';
 import type { WindowKey } from '../../contract/file.js';
-import type { Purges } from '../../contract/purge.js';
-import type { Received } from '../../contract/received.js';
-import type { Samples } from '../../contract/sample.js';
-import type {
-  CardFilter,
-  CardState,
-  DeadLetter,
-  DeadLetterFilter,
-  DueAlarm,
-  DueFile,
-  DueFileFilter,
-  Effect,
-  FileRow,
-  NewFile,
-  Position,
-  Store,
-  StoreStatus,
-  Stretch,
-  TraceStep,
-  Transaction,
-  WindowRow,
-} from '../../contract/store.js';
-import { Archive } from './archive.js';
-import { Cards } from './cards.js';
-import { type Database, openDatabase, storeFailed } from './database.js';
-import { DeadLetters } from './deadLetters.js';
-import { DueFiles } from './dueFiles.js';
-import { Files } from './files.js';
-import { type GroupBounds, GroupCommit } from './groupCommit.js';
+import type { Seal } from '../../contract/seal.js';
+import type { Store, Stretch, TraceStep, WindowRow } from '../../contract/store.js';
+import { openDatabase, storeFailed } from './database.js';
+import { defaultBounds, type GroupBounds } from './groupCommit.js';
+import { Ledger } from './ledger.js';
 import { LogFlush } from './logFlush.js';
-import { PurgeRows } from './purges.js';
-import { ReceivedFiles } from './received.js';
-import { ReceivedDays } from './receivedDay.js';
-import { Requests } from './requests.js';
-import { SampleRows } from './samples.js';
 import { migrate } from './schema.js';
-import { Trace } from './trace.js';
-import { transactionOf } from './transaction.js';
-import { Transactions } from './transactions.js';
-import { Windows } from './windows.js';
 
 export interface SqliteStoreOptions {
   path: string;
@@ -48,9 +16,8 @@ export interface SqliteStoreOptions {
   /** For status, trace and dead letters while another process writes. */
   readOnly?: boolean;
   bounds?: Partial<GroupBounds>;
+  seal?: Seal;
 }
-
-const defaultBounds: GroupBounds = { commitsPerTransactionMax: 500, queueMax: 100_000 };
 
 /**
  * Archive, state by card, requests, ledger and dead letters in one SQLite file, so that one transaction covers them all.
@@ -62,8 +29,9 @@ export async function openSqliteStore({
   log,
   readOnly = false,
   bounds,
-}: SqliteStoreOptions): Promise<Store> {
-  const database = await openDatabase(path, readOnly);
+  seal,
+}: SqliteStoreOptions): Promise<SqliteStore> {
+  const database = await openDatabase(path, readOnly, seal);
   try {
     migrate(database, path, readOnly);
     return new SqliteStore(database, new LogFlush(path), {
@@ -78,210 +46,33 @@ export async function openSqliteStore({
   }
 }
 
-class SqliteStore implements Store {
-  readonly samples: Samples;
-  readonly purges: Purges;
-  readonly received: Received;
-  readonly #database: Database;
-  readonly #clock: Clock;
-  readonly #log: Log;
-  readonly #archive: Archive;
-  readonly #windows: Windows;
-  readonly #files: Files;
-  readonly #dueFiles: DueFiles;
-  readonly #cards: Cards;
-  readonly #deadLetters: DeadLetters;
-  readonly #trace: Trace;
-  readonly #transactions: Transactions;
-  readonly #group: GroupCommit;
-  readonly #flush: LogFlush;
-
-  constructor(
-    database: Database,
-    flush: LogFlush,
-    given: { clock: Clock; log: Log; readOnly: boolean; bounds: GroupBounds },
-  ) {
-    this.#flush = flush;
-    this.#database = database;
-    this.#clock = given.clock;
-    this.#log = given.log;
-    this.#archive = new Archive(database);
-    this.#windows = new Windows(database, this.#archive);
-    this.#files = new Files(database);
-    this.#dueFiles = new DueFiles(database);
-    this.#cards = new Cards(database);
-    this.#deadLetters = new DeadLetters(database);
-    this.#trace = new Trace(database, {
-      cards: this.#cards,
-      windows: this.#windows,
-      files: this.#files,
-      dueFiles: this.#dueFiles,
-      deadLetters: this.#deadLetters,
-    });
-    const requests = new Requests(database);
-    const samples = new SampleRows(database);
-    const days = new ReceivedDays(database);
-    const parts = {
-      requests,
-      samples,
-      received: new ReceivedFiles(database, this.#archive, this.#dueFiles),
-      archive: this.#archive,
-      cards: this.#cards,
-      deadLetters: this.#deadLetters,
-      windows: this.#windows,
-      files: this.#files,
-      dueFiles: this.#dueFiles,
-    };
-    this.#transactions = new Transactions(database, flush, given, (frame) => transactionOf(parts, frame));
-    this.#group = new GroupCommit(this.#transactions, flush, given.bounds);
-    const now = () => this.#clock.now();
-    const read = <Result>(work: () => Result) => this.#transactions.read('looking at what is to be purged', work);
-    this.received = { day: (day, nowMs) => this.#run('reading what was received', () => days.of(day, nowMs)) };
-    this.samples = samples.face((doing, work) => this.#run(doing, work), now);
-    this.purges = new PurgeRows(database, this.#cards).face({ commit: (work) => this.#step(work), read, now });
-  }
-
-  commit(effects: readonly Effect[]): Promise<void> {
-    return this.#group.commit(effects);
-  }
-
-  read<Result>(work: (state: Pick<Transaction, 'request' | 'card' | 'cardsOf'>) => Result): Result {
-    return this.#transactions.read('reading the archive', work);
-  }
-
+/** The records are in the file, too: reading them needs no waiting. */
+export class SqliteStore extends Ledger implements Store {
   codes(kind: 'KH' | 'CL', cutoffMs: number): string[] {
-    return this.#transactions.read('reading the codes', () => this.#archive.codes(kind, cutoffMs));
+    return this.transactions.read('reading the codes', () => this.archive.codes(kind, cutoffMs));
   }
 
   openWindow(key: WindowKey, cutoffMs: number, pipeline: string): WindowRow {
-    return this.#run('opening a window', () => this.#windows.open(key, cutoffMs, pipeline, this.#clock.now()));
-  }
-
-  openDirectWindow(key: WindowKey, pipeline: string): WindowRow {
-    return this.#run('opening a window', () => this.#windows.openDirect(key, pipeline, this.#clock.now()));
-  }
-
-  openWindows(pipeline: string): WindowRow[] {
-    return this.#transactions.read('reading windows', () => this.#windows.openOf(pipeline));
-  }
-
-  setWindowOptions(id: number, options: string): void {
-    this.#run('noting how a window is cut', () => this.#windows.setOptions(id, options));
-  }
-
-  windowDelivered(id: number): void {
-    this.#run('noting a window as delivered', () => this.#windows.delivered(id, this.#clock.now()));
-  }
-
-  reopenWindow(id: number): void {
-    this.#run('opening a window again', () => {
-      this.#windows.reopen(id);
-      this.#files.reopen(id);
-    });
+    return this.run('opening a window', () => this.windows.open(key, cutoffMs, pipeline, this.clock.now()));
   }
 
   stretches(window: WindowRow, recordsMax: number): Iterable<Stretch> {
-    return this.#archive.stretches(window, recordsMax);
+    return this.archive.stretches(window, recordsMax);
   }
 
   records(window: WindowRow, fromPosition: number, toPosition: number): Iterable<Uint8Array> {
-    return this.#archive.records(window, fromPosition, toPosition);
+    return this.archive.records(window, fromPosition, toPosition);
   }
 
-  lines(window: WindowRow, fromPosition: number, toPosition: number): Uint8Array {
-    return this.#archive.lines(window, fromPosition, toPosition);
+  lines(window: WindowRow, stretch: Stretch, from: number, to: number): Iterable<Uint8Array> {
+    return this.archive.lines(window, stretch, from, to);
   }
 
-  file(baseName: string): FileRow | undefined {
-    return this.#transactions.read('reading a file of the ledger', () => this.#files.get(baseName));
-  }
-
-  planFile(file: NewFile): FileRow {
-    return this.#run('planning a file', () => this.#files.plan(file, this.#clock.now()));
-  }
-
-  filePacked(
-    baseName: string,
-    packed: { packedName: string; path: string; bytes: number; sm3: string },
-  ): Promise<void> {
-    return this.#step(() => {
-      const before = this.#files.packed(baseName, packed, this.#clock.now());
-      if (before === undefined || before === packed.sm3) return;
-      this.#log.warn({ file: baseName, before, now: packed.sm3 }, 'a file was packed again to other bytes');
-    });
-  }
-
-  fileUploading(baseName: string): Promise<void> {
-    return this.#step(() => this.#files.uploading(baseName));
-  }
-
-  fileDelivered(baseName: string, remotePath: string): Promise<void> {
-    return this.#step(() => {
-      this.#files.delivered(baseName, remotePath, this.#clock.now());
-      this.#dueFiles.delivered(baseName, this.#clock.now());
-    });
-  }
-
-  dueFile(name: string): DueFile | undefined {
-    return this.#transactions.read('reading a due file', () => this.#dueFiles.get(name));
-  }
-
-  dueFiles(filter: DueFileFilter): DueFile[] {
-    return this.#transactions.read('reading due files', () => this.#dueFiles.list(filter));
-  }
-
-  dueAlarms(limit: number): DueAlarm[] {
-    return this.#run('looking at deadlines', () => this.#dueFiles.alarms(this.#clock.now(), limit));
-  }
-
-  cards(filter: CardFilter): CardState[] {
-    return this.#transactions.read('reading cards', () => this.#cards.list(filter));
-  }
-
-  position(pipeline: string, source: string): Position | undefined {
-    return this.#transactions.read('reading a position', () => this.#windows.position(pipeline, source));
-  }
-
-  status(): StoreStatus {
-    return this.#run('reading the status', () => ({
-      records: this.#archive.totals(),
-      cards: this.#cards.counts(),
-      windows: this.#windows.shown(),
-      deadLetters: this.#deadLetters.waiting(),
-      dueFiles: this.#dueFiles.counts(),
-    }));
+  fileIv(_baseName: string): string {
+    return randomBytes(16).toString('hex');
   }
 
   trace(key: string): TraceStep[] {
-    return this.#run('tracing', () => this.#trace.of(key));
-  }
-
-  deadLetters(filter?: DeadLetterFilter): DeadLetter[] {
-    return this.#transactions.read('reading dead letters', () => this.#deadLetters.list(filter));
-  }
-
-  deadLetter(id: number): DeadLetter | undefined {
-    return this.#transactions.read('reading a dead letter', () => this.#deadLetters.get(id));
-  }
-
-  deadLetterRetried(id: number): void {
-    this.#run('noting a dead letter as sent again', () => this.#deadLetters.retried(id));
-  }
-
-  async close(): Promise<void> {
-    if (!this.#database.open) return;
-    await this.#group.close();
-    await this.#flush.close();
-    this.#database.close();
-  }
-
-  /** A step of a file, grouped with others that wait; resolves when it is on the disk. */
-  #step(work: () => void): Promise<void> {
-    return this.#group.commit([work]);
-  }
-
-  /** The ledger's own work: one transaction each, on the disk when it returns, refusals of SQLite told as ours. */
-  #run<Result>(doing: string, work: () => Result): Result {
-    return this.#transactions.run(doing, work);
+    return this.run('tracing', () => this.traces.of(key));
   }
 }

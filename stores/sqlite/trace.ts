@@ -34,7 +34,15 @@ type RequestRow = {
   iccid: string | null;
   accepted_at: number;
 };
-type RecordRow = { seq: number; kind: string; code: string; size: number; iccid: string | null; accepted_at: number };
+/** A record; `seq` is its position. */
+export type RecordRow = {
+  seq: number;
+  kind: string;
+  code: string;
+  size: number;
+  iccid: string | null;
+  accepted_at: number;
+};
 
 interface Parts {
   cards: Cards;
@@ -62,16 +70,21 @@ export class Trace {
     this.#window = database.prepare('SELECT * FROM windows WHERE id = ?');
   }
 
-  /** Steps in order of time; empty where nobody knows the key. */
-  of(key: string): TraceStep[] {
+  /**
+   * Steps in order of time; empty where nobody knows the key.
+   * @param elsewhere records that are kept elsewhere, where windows are cut by time of acceptance; what is here is on its way
+   */
+  of(key: string, elsewhere?: readonly RecordRow[]): TraceStep[] {
     const requests = this.#requests.all({ key });
-    const records = this.#records.all({ key });
+    const here = this.#records.all({ key });
+    const records = [...here, ...(elsewhere ?? [])];
     const cards = new Set([...requests, ...records].map((row) => row.iccid));
     if (this.#parts.cards.get(key)) cards.add(key);
     const steps = [
       ...requests.map(accepted),
       ...[...cards].flatMap((iccid) => (iccid === null ? [] : this.#waiting(iccid))),
-      ...records.flatMap((record) => this.#recordSteps(record)),
+      ...(elsewhere ? here.map(spooled) : here.flatMap((record) => this.#recordSteps(record, record.seq))),
+      ...(elsewhere ?? []).flatMap((record) => this.#recordSteps(record, record.accepted_at)),
       ...this.#dueSteps(key),
       ...this.#fileStepsOf(key),
       ...this.#parts.deadLetters.about(key).map((letter) => ({
@@ -91,8 +104,9 @@ export class Trace {
     return [{ at: side?.updatedAt ?? 0, step: 'waiting', text }];
   }
 
-  #recordSteps({ seq, kind, code, size, accepted_at }: RecordRow): TraceStep[] {
-    const windows = this.#parts.windows.holding(kind, code, seq);
+  /** @param place what windows are cut by */
+  #recordSteps({ seq, kind, code, size, accepted_at }: RecordRow, place: number): TraceStep[] {
+    const windows = this.#parts.windows.holding(kind, code, place);
     return [
       { at: accepted_at, step: 'archived', text: `${kind} ${code}, position ${seq}, ${size} bytes` },
       ...windows.flatMap((window) => {
@@ -121,6 +135,14 @@ export class Trace {
 
 function accepted({ request_id, platform_id, kind, code, accepted_at }: RequestRow): TraceStep {
   return { at: accepted_at, step: 'accepted', text: `request ${request_id} from ${platform_id} (${kind} ${code})` };
+}
+
+function spooled({ kind, code, size, accepted_at }: RecordRow): TraceStep {
+  return {
+    at: accepted_at,
+    step: 'archived',
+    text: `${kind} ${code}, ${size} bytes, in the ledger until the archive takes it`,
+  };
 }
 
 function windowStep({ kind, code, cutoff, type, pipeline, plannedAt, state }: WindowRow): TraceStep {

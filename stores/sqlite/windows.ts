@@ -35,8 +35,16 @@ export class Windows {
   readonly #setOptions: Statement;
   readonly #delivered: Statement;
   readonly #reopen: Statement;
+  readonly #told: Statement<[direct: number, reopenedAt: number]>;
   readonly #shown: Statement<
-    StoredWindow & { files: number; files_delivered: number; records_delivered: number; direct_records: number }
+    StoredWindow & {
+      files: number;
+      files_packed: number;
+      files_uploading: number;
+      files_delivered: number;
+      records_delivered: number;
+      direct_records: number;
+    }
   >;
   readonly #holding: Statement<StoredWindow>;
   readonly #getPosition: Statement<Position>;
@@ -56,9 +64,15 @@ export class Windows {
     this.#open = database.prepare(`SELECT * FROM windows WHERE pipeline = ? AND state = 'open' ORDER BY id`);
     this.#setOptions = database.prepare(`UPDATE windows SET options = ? WHERE id = ? AND options = ''`);
     this.#delivered = database.prepare(`UPDATE windows SET state = 'delivered', delivered_at = ? WHERE id = ?`);
-    this.#reopen = database.prepare(`UPDATE windows SET state = 'open', delivered_at = NULL WHERE id = ?`);
+    this.#reopen = database.prepare(
+      `UPDATE windows SET state = 'open', delivered_at = NULL, reopened_at = ? WHERE id = ?`,
+    );
+    this.#told = database
+      .prepare<unknown[], [number, number]>('SELECT direct, coalesce(reopened_at, 0) FROM windows WHERE id = ?')
+      .raw();
     this.#shown = database.prepare(
       `SELECT w.*, count(f.base_name) AS files, coalesce(sum(f.state = 'delivered'), 0) AS files_delivered,
+              coalesce(sum(f.state = 'packed'), 0) AS files_packed, coalesce(sum(f.state = 'uploading'), 0) AS files_uploading,
               coalesce(sum(json_extract(f.plan, '$.records')) FILTER (WHERE f.state = 'delivered'), 0) AS records_delivered,
               coalesce(sum(json_extract(f.plan, '$.records')), 0) AS direct_records
        FROM windows w LEFT JOIN files f ON f.window_id = w.id
@@ -102,6 +116,21 @@ export class Windows {
     return this.#known(key, 1) ?? this.#planned(key, 1, [0, 0, 0], pipeline, nowMs);
   }
 
+  /** Inside a transaction: a window that has been planned elsewhere; its bounds are times of acceptance. */
+  adopt(
+    key: WindowKey,
+    range: [from: number, to: number, records: number],
+    pipeline: string,
+    nowMs: number,
+  ): WindowRow {
+    return this.#known(key, 0) ?? this.#planned(key, 0, range, pipeline, nowMs);
+  }
+
+  /** Inside a transaction: nothing is accepted before that time any more, whatever the clock says. */
+  close(cutoffMs: number): void {
+    this.#close.run(cutoffMs);
+  }
+
   openOf(pipeline: string): WindowRow[] {
     return this.#open.all(pipeline).map(windowRow);
   }
@@ -119,14 +148,26 @@ export class Windows {
     this.#delivered.run(nowMs, id);
   }
 
-  reopen(id: number): void {
-    this.#reopen.run(id);
+  reopen(id: number, nowMs: number): void {
+    this.#reopen.run(nowMs, id);
+  }
+
+  /** When it was last opened again; 0 where it never was. */
+  reopenedAt(id: number): number {
+    return this.#told.get(id)?.[1] ?? 0;
+  }
+
+  /** Of a chain that has no archive before it. */
+  isDirect(id: number): boolean {
+    return this.#told.get(id)?.[0] === 1;
   }
 
   shown(): StoreStatus['windows'] {
     return this.#shown.all().map((row) => ({
       ...windowRow(row),
       files: row.files,
+      filesPacked: row.files_packed,
+      filesUploading: row.files_uploading,
       filesDelivered: row.files_delivered,
       recordsDelivered: row.records_delivered,
       recordsTotal: row.direct ? row.direct_records : row.records,

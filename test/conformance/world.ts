@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { parse } from 'yaml';
 import type { HttpsListener } from '../../connections/httpsListener.js';
+import type { Lanes } from '../../connections/lanesConnection.js';
 import { loadRdKafka } from '../../connections/rdkafka.js';
 import type { ComponentSpec, SourceSpec } from '../../contract/component.js';
 import type { Connection } from '../../contract/connection.js';
@@ -98,6 +99,13 @@ export async function world(t: Test): Promise<World> {
   };
   connections.t1 = (await create(component('connection', 'https')!)) as Connection;
   connections.regulator = (await create(component('connection', 'sftp')!)) as Connection;
+  const all = new Set([0, 1, 2]);
+  connections.lanes = {
+    count: 3,
+    held: all,
+    laneOf: (sequence: number) => sequence % 3,
+    settled: async () => all,
+  } as unknown as Lanes;
   if (hasRdKafka) connections.bus = await kafkaConnection('127.0.0.1:9');
   t.teardown(async () => {
     for (const connection of Object.values(connections)) await connection.close?.();

@@ -9,6 +9,7 @@ import { loadAndCheck } from '../../engine/check.js';
 import { systemClock } from '../../engine/clock.js';
 import { Engine } from '../../engine/engine.js';
 import { formatFault } from '../../engine/fault.js';
+import type { SqliteStore } from '../../stores/sqlite/store.js';
 import { keptLog } from '../support/bareContext.js';
 import { gatewayEncrypt, gatewaySignature, type Mgf1, openGateway, type RsaPair, rsaPair } from '../support/gateway.js';
 import { post } from '../support/httpsChannel.js';
@@ -220,7 +221,7 @@ const SUCCESS = { Code: '200', Message: 'success' };
 function archived({ engine }: Receiver, kind: 'KH' | 'CL', code: string): JsonObject[] {
   const window = { id: 0, kind, code, cutoff: '', type: 'F', fromPosition: 0, toPosition: 1_000 } as const;
   const rest = { pipeline: '', state: 'open', plannedAt: 0, options: '' } as const;
-  return [...engine.store.records({ ...window, ...rest }, 0, 1_000)].map((bytes) =>
+  return [...(engine.store as SqliteStore).records({ ...window, ...rest }, 0, 1_000)].map((bytes) =>
     JSON.parse(Buffer.from(bytes).toString()),
   );
 }
@@ -240,7 +241,7 @@ t.test('as a peer that sends to us, with the hashes of Java', async (t) => {
     Message: '400 bad request',
   });
   t.same(iccids(), wanted, 'another card under the same RequestID is refused');
-  const trace = us.engine.store.trace('R1').filter(({ step }) => step === 'accepted');
+  const trace = (await us.engine.store.trace('R1')).filter(({ step }) => step === 'accepted');
   t.equal(trace.length, 3, 'trace shows each');
 });
 

@@ -157,7 +157,7 @@ t.test('pictures that never come: three alarms, a dead letter, and a retry that 
     ['warn commandHalf', 'error commandAtRisk', 'error commandExpired'],
   );
   await until('the end of all tries', () => store.dueFile(name)?.state === 'failed');
-  t.match(store.trace('CMD-1').find(({ step }) => step === 'expired')?.text, /NO_PICTURES/);
+  t.match((await store.trace('CMD-1')).find(({ step }) => step === 'expired')?.text, /NO_PICTURES/);
   const page = statusPage(store.status());
   t.match(page, /files due: 1\n/);
   t.match(page, /KH +0002 +0 +0 +0 +1 +1/);
@@ -165,7 +165,7 @@ t.test('pictures that never come: three alarms, a dead letter, and a retry that 
   t.match(letter, { code: 'COMMAND_EXPIRED', origin: name, pipeline: 'pictures-out', state: 'waiting' });
   photo(CARDS[0]!);
   clock.set(clock.now() + HOUR_MS);
-  const source = new DeadLetterSource(store, [letter!.id]);
+  const source = new DeadLetterSource(store, [letter!.id], 'record');
   await engine.once('pictures-out', { source });
   t.match(source, { retried: 1, failed: [] });
   t.match(store.dueFile(name), { state: 'delivered', reason: undefined });

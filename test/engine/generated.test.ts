@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { generatedFiles } from '../../engine/generated.js';
+import { GENERATED_FOLDERS, generatedFiles } from '../../engine/generated.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -11,3 +11,17 @@ for (const [path, text] of generatedFiles()) {
     t.equal(readFileSync(join(ROOT, path), 'utf8'), text, 'run `npm run generate` and look at the difference');
   });
 }
+
+t.test('no page is left of what is no more', async (t) => {
+  for (const folder of GENERATED_FOLDERS) {
+    const there = readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    );
+    const paths = there.map(({ parentPath, name }) => relative(ROOT, join(parentPath, name)));
+    t.same(
+      paths.filter((path) => !generatedFiles().has(path)),
+      [],
+    );
+    t.ok(paths.length > 10, folder);
+  }
+});

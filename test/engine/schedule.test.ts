@@ -24,6 +24,23 @@ t.test('a schedule that never ran has missed nothing, and waits for its time', a
   await waiting.return(undefined);
 });
 
+t.test('where machines share the work a new one takes part in what may be under way', async (t) => {
+  const { store, clock } = await testStore(t);
+  clock.set(DAY_16_MS + HOUR_MS);
+  const { signal } = new AbortController();
+  const shared = turns({ ...daily, isShared: true }, clock, store, signal);
+  t.same(await take(shared, 1), [{ dueMs: DAY_16_MS, finishByMs: undefined }]);
+  t.equal(store.position('daily', 'schedule'), undefined, 'after a crash it is new once more');
+  const next = shared.next();
+  while (!store.position('daily', 'schedule')) await new Promise((resolve) => setImmediate(resolve));
+  clock.set(DAY_16_MS + DAY_MS);
+  t.match((await next).value, { dueMs: DAY_16_MS + DAY_MS, finishByMs: DAY_16_MS + DAY_MS + 5 * HOUR_MS });
+  await shared.return(undefined);
+  const monthly = turns({ pipeline: 'monthly', at: '0 0 16 * *', isShared: true }, clock, store, signal);
+  t.match(await take(monthly, 1), [{ dueMs: DAY_16_MS }]);
+  await monthly.return(undefined);
+});
+
 t.test('what was missed comes at once, oldest first, each with its own deadline', async (t) => {
   const { store, clock } = await testStore(t);
   clock.set(DAY_16_MS);

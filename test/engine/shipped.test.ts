@@ -10,7 +10,7 @@ import { writeSite } from '../support/site.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const SHIPPED = ['pipeline.yaml', ...readdirSync(join(ROOT, 'pipelines')).map((name) => `pipelines/${name}`)].filter(
-  (name) => name.endsWith('.yaml') && !/(peers|logins)\.yaml$/.test(name),
+  (name) => name.endsWith('.yaml') && !/(peers|logins|\.test)\.yaml$/.test(name),
 );
 
 const read = (name: string) => readFileSync(join(ROOT, name), 'utf8');

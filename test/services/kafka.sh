@@ -63,6 +63,7 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
+log.retention.ms=-1
 group.min.session.timeout.ms=1000
 num.network.threads=2
 num.io.threads=2

@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { Sink } from '../../contract/component.js';
 import type { Item } from '../../contract/item.js';
-import type { Store, WindowRow } from '../../contract/store.js';
+import type { WindowRow } from '../../contract/store.js';
 import { systemClock } from '../../engine/clock.js';
 import { spec } from '../../sinks/received.js';
-import { openSqliteStore } from '../../stores/sqlite/store.js';
+import { openSqliteStore, type SqliteStore } from '../../stores/sqlite/store.js';
 import { bareContext, keptLog } from '../support/bareContext.js';
 import { optionsOf } from '../support/options.js';
 import { fileItemAt, regulator } from '../support/regulator.js';
@@ -21,7 +21,7 @@ const F = 'KH_0002_2022111600_F_000001end.bin';
 const CL = 'CL_LSV1_2022111600_P_000001end.zip';
 
 /** Everything of a kind and code that the archive has. */
-function archived(store: Store, kind: 'KH' | 'CL' = 'KH', code = '0002'): string[] {
+function archived(store: SqliteStore, kind: 'KH' | 'CL' = 'KH', code = '0002'): string[] {
   const all: WindowRow = {
     id: 0,
     kind,

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
 import type { Source } from '../../contract/component.js';
 import { IovError } from '../../contract/error.js';
-import type { Item } from '../../contract/item.js';
+import type { Item, Lines } from '../../contract/item.js';
 import type { Store } from '../../contract/store.js';
+import type { JsonObject } from '../../contract/tags.js';
 import { spec } from '../../sources/kafka.js';
 import { bareContext, keptLog } from '../support/bareContext.js';
 import { freePort } from '../support/freePort.js';
@@ -84,7 +85,7 @@ async function reading(
 
 const numbered = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) => ({ value: JSON.stringify({ RequestID: `R-${from + index}` }) }));
-const idsOf = (items: readonly Item[]) => items.map(({ tags }) => tags.requestId ?? '');
+const idsOf = (items: readonly Item[]) => items.map(({ value }) => String((value as JsonObject).RequestID ?? ''));
 const twice = (ids: readonly string[]) => ids.length - new Set(ids).size;
 
 test('messages of a topic are archived, and committed when they are', async (t, {
@@ -124,12 +125,18 @@ test('tags come from the value, else from headers; the platform only where nobod
   const { items } = await reading(t, name);
   await until('two items', () => items.length === 2);
   t.same(
-    items.map(({ tags }) => tags),
+    items.map(({ tags: { position: _position, acceptedAt: _acceptedAt, ...tags } }) => tags),
     [
-      { requestId: 'R', code: '0001', iccid: '8986' },
-      { requestId: 'H', code: '0001' },
+      { platformId: `topic ${name}`, requestId: '0/0', code: '0001', iccid: '8986' },
+      { platformId: `topic ${name}`, requestId: '0/1', code: '0001' },
     ],
+    'what nobody stands for is known by its place',
   );
+  t.same(
+    items.map(({ tags }) => tags.position),
+    [0, 1],
+  );
+  for (const { tags } of items) t.ok(Math.abs(Date.now() - (tags.acceptedAt ?? 0)) < 60_000, 'the time of the broker');
   t.same(
     items.map(({ origin }) => origin),
     [`${name}/0/0`, `${name}/0/1`],
@@ -137,6 +144,21 @@ test('tags come from the value, else from headers; the platform only where nobod
   const trusting = await reading(t, name, { authenticated: true }, { group: `trusting-${name}` });
   await until('two items', () => trusting.items.length === 2);
   t.match(trusting.items[1]?.tags, { requestId: 'H', platformId: 'P', part: 2, digest: 'd' });
+});
+
+test('bytes go on as they are; of several topics nothing has a position', async (t, { topic, produce }) => {
+  const [name, other] = [await topic(8, `test-${randomUUID()}`), await topic()];
+  const ordered = '{"b":"2","a":"1"}';
+  await produce(name, [{ value: ordered, partition: 7, headers: { Code: '0001', PlatformID: 'P', RequestID: 'H' } }]);
+  const { items } = await reading(t, name, { as: 'bytes', authenticated: true });
+  await until('one item', () => items.length === 1);
+  const { value, tags } = items[0]!;
+  const [bytes = []] = (value as Lines).read(0, 1) as Uint8Array[];
+  t.equal(Buffer.from(bytes).toString(), ordered);
+  t.match(tags, { requestId: 'H', platformId: 'P', code: '0001', position: 7 * 2 ** 40 });
+  const both = await reading(t, name, { topics: [name, other] }, { group: `both-${name}` });
+  await until('one item', () => both.items.length === 1);
+  t.equal(both.items[0]?.tags.position, undefined);
 });
 
 test('a group without offsets begins where it is told to', async (t, { topic, produce }) => {
@@ -176,7 +198,7 @@ test('what cannot be read goes to the dead letters, and the rest goes on', async
       offset === 5 ? 'MESSAGE_TOO_LARGE' : 'MESSAGE_NOT_JSON',
     ]),
   );
-  t.same(letters[0]?.tags, { requestId: 'H' });
+  t.same(letters[0]?.tags, { platformId: `topic ${name}`, requestId: '0/0' }, 'with no place of its own');
   t.equal(Buffer.from(store.deadLetter(letters[0]?.id ?? 0)?.raw ?? []).toString(), 'no json', 'as it came');
   t.equal(store.deadLetter(letters[5]?.id ?? 0)?.raw, undefined, 'what is too large is not kept');
   t.same(await committed(`g-${name}`, name), [9]);
@@ -190,10 +212,11 @@ test('the lowest offset that has not arrived is committed, and read again', asyn
 }) => {
   const name = await topic();
   await produce(name, numbered(0, 10));
-  const see = ({ tags, receipt }: Item) => {
-    if (tags.requestId === 'R-6') receipt.failed(new IovError('STORE_FAILED', 'the disk is full'));
-    else if (tags.requestId === 'R-8') receipt.failed(new IovError('RECORD_INVALID', 'kept among the dead letters'));
-    else if (tags.requestId !== 'R-4') receipt.arrived();
+  const see = ({ value, receipt }: Item) => {
+    const id = (value as JsonObject).RequestID;
+    if (id === 'R-6') receipt.failed(new IovError('STORE_FAILED', 'the disk is full'));
+    else if (id === 'R-8') receipt.failed(new IovError('RECORD_INVALID', 'kept among the dead letters'));
+    else if (id !== 'R-4') receipt.arrived();
   };
   const first = await reading(t, name, {}, { see });
   t.match(await first.broke, { code: 'STORE_FAILED' }, 'what may go well later ends the run');

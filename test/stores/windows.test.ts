@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
 import type { WindowKey } from '../../contract/file.js';
-import type { Store, WindowRow } from '../../contract/store.js';
+import type { WindowRow } from '../../contract/store.js';
 import { cutoffOf } from '../../notice/cutoff.js';
+import type { SqliteStore } from '../../stores/sqlite/store.js';
 import { append, DAY_16_MS, HOUR_MS, newRecord, testStore, textsOf } from '../support/testStore.js';
 
 const key = (cutoffMs: number, more: Partial<WindowKey> = {}): WindowKey => ({
@@ -192,14 +193,14 @@ class Model {
   readonly #records: { kind: string; code: string; text: string; at: number }[] = [];
   readonly windows: ModelWindow[] = [];
 
-  async append(store: Store, at: number, { kind, code, size }: Extract<Step, { do: 'append' }>): Promise<void> {
+  async append(store: SqliteStore, at: number, { kind, code, size }: Extract<Step, { do: 'append' }>): Promise<void> {
     const text = `${this.#records.length}${'\0x'.repeat(size)}`;
     await append(store, newRecord(text, { code, kind }));
     this.#records.push({ kind, code, text, at });
   }
 
   /** Whether it was opened; one before a later P window has to be refused. */
-  openWindow(store: Store, nowMs: number, step: Extract<Step, { do: 'window' }>): boolean {
+  openWindow(store: SqliteStore, nowMs: number, step: Extract<Step, { do: 'window' }>): boolean {
     const { kind, code, type } = step;
     const endMs = nowMs - step.hoursAgo * HOUR_MS;
     const wanted = key(endMs, { kind, code, type });
@@ -243,7 +244,7 @@ t.test('windows part the archive: each record in exactly one P, and in every lat
 });
 
 /** Sizes and positions say the same as the records, and the records are the model's. */
-function assertSame(store: Store, { row, texts }: ModelWindow): void {
+function assertSame(store: SqliteStore, { row, texts }: ModelWindow): void {
   const stretches = [...store.stretches(row, 3)];
   const positions = stretches.flatMap((stretch) => [...stretch.positions]);
   const sizes = stretches.flatMap((stretch) => [...stretch.sizes]);

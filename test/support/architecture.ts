@@ -58,6 +58,7 @@ const BANS: readonly Ban[] = [
       'stores',
       'operators/split.ts',
       'cli/version.ts',
+      'dashboard/client.ts',
       'demo',
       'bench',
       'test',

@@ -14,21 +14,23 @@ export interface DeliveredFile extends BatchName {
   records: JsonObject[];
 }
 
-export function deliveredFiles(directory: string, { cipher }: Peer): DeliveredFile[] {
+export function deliveredFiles(directory: string, peer: Peer): DeliveredFile[] {
+  return readdirSync(directory)
+    .sort()
+    .map((fileName) => deliveredFile(directory, fileName, peer));
+}
+
+export function deliveredFile(directory: string, fileName: string, { cipher }: Peer): DeliveredFile {
+  const name = parseFileName(fileName);
+  if (name?.kind !== 'batch' || name.partial) throw new Error(`${fileName} is no final name of a batch`);
   const folder = mkdtempSync(join(tmpdir(), 'iovpipe-delivered-'));
   try {
-    return readdirSync(directory)
-      .sort()
-      .map((fileName) => {
-        const name = parseFileName(fileName);
-        if (name?.kind !== 'batch' || name.partial) throw new Error(`${fileName} is no final name of a batch`);
-        const bytes = readFileSync(join(directory, fileName));
-        const zip = join(folder, 'batch.zip');
-        writeFileSync(zip, name.extension === 'bin' ? decrypted(bytes, cipher!.key) : bytes);
-        const text = execFileSync('unzip', ['-p', zip], { maxBuffer: 200_000_000 }).toString();
-        const records = text.split('\n').filter(Boolean);
-        return { ...name, fileName, text, records: records.map((line) => JSON.parse(line) as JsonObject) };
-      });
+    const bytes = readFileSync(join(directory, fileName));
+    const zip = join(folder, 'batch.zip');
+    writeFileSync(zip, name.extension === 'bin' ? decrypted(bytes, cipher!.key) : bytes);
+    const text = execFileSync('unzip', ['-p', zip], { maxBuffer: 200_000_000 }).toString();
+    const records = text.split('\n').filter(Boolean);
+    return { ...name, fileName, text, records: records.map((line) => JSON.parse(line) as JsonObject) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { Store } from '../../contract/store.js';
 import { SimulatedClock } from '../../engine/clock.js';
-import { openSqliteStore } from '../../stores/sqlite/store.js';
+import { openSqliteStore, type SqliteStore } from '../../stores/sqlite/store.js';
 import { keptLog } from './bareContext.js';
 import { changedSite, writeSite } from './site.js';
 import { DAY_16_MS, HOUR_MS } from './testStore.js';
@@ -56,7 +56,7 @@ export async function keepCard(store: Store, iccid: string, operType: string, pi
 }
 
 /** The day's window is exported: nothing accepted before is needed by an export any more. */
-export function exportDay(store: Store, clock: SimulatedClock): void {
+export function exportDay(store: SqliteStore, clock: SimulatedClock): void {
   clock.set(DAY_16_MS + HOUR_MS);
   const key = { kind: 'KH', code: '0002', cutoff: '2022111600', type: 'P' } as const;
   store.windowDelivered(store.openWindow(key, DAY_16_MS, 'accounts-daily').id);

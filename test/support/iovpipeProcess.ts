@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -27,14 +28,23 @@ export class IovpipeProcess {
   readonly #child: ChildProcess;
   readonly #listeners = new Set<(said: Said | undefined) => void>();
 
-  /** @param nowMs what its clock shows at the start; the machine's time by default */
-  constructor(words: readonly string[], folder: string, nowMs: number = Date.now(), lifetimeMs: number = LIFETIME_MS) {
+  /**
+   * @param nowMs what its clock shows at the start; the machine's time by default
+   * @param more environment variables, as a service manager would give them
+   */
+  constructor(
+    words: readonly string[],
+    folder: string,
+    nowMs: number = Date.now(),
+    lifetimeMs: number = LIFETIME_MS,
+    more: Readonly<Record<string, string>> = {},
+  ) {
     // without the tester's own secrets, and without what the test runner would load into the process
     const { CREDENTIALS_DIRECTORY: _, NODE_OPTIONS: __, ...env } = process.env;
     env.IOVPIPE_TEST_CLOCK_OFFSET_MS = String(nowMs - Date.now());
     this.#child = spawn(process.execPath, ['--import', CLOCK, MAIN, ...words], {
       cwd: folder,
-      env,
+      env: { ...env, ...more },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       timeout: lifetimeMs,
       killSignal: 'SIGKILL',
@@ -75,6 +85,18 @@ export class IovpipeProcess {
 
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  /** To its own children, too: what holds a whole machine holds a guard as well. */
+  signalAll(signal: NodeJS.Signals): void {
+    for (const pid of [...this.pids].reverse()) process.kill(pid, signal);
+  }
+
+  /** Its own id, and those of its children. */
+  get pids(): number[] {
+    const pid = this.#child.pid ?? 0;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+    return [pid, ...children.map(Number)];
   }
 
   #hear(line: string): void {

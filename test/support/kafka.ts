@@ -48,6 +48,8 @@ export interface Produced {
   partition?: number;
   key?: string;
   headers?: Record<string, string>;
+  /** Ms since 1970; now by default. */
+  timestamp?: number;
 }
 
 /** Of the package, what only tests use. */
@@ -81,7 +83,7 @@ interface TestProducer {
     partition: number,
     value: Uint8Array | null,
     key: string | null,
-    at: null,
+    at: number | null,
     opaque: null,
     headers: object[],
   ): void;
@@ -200,10 +202,10 @@ function client(library: TestLibrary, brokers: string): Client {
     },
     produce: (topic, messages) =>
       using(new library.Producer(settings, {}), async (producer) => {
-        for (const [index, { value, partition, key = null, headers = {} }] of messages.entries()) {
+        for (const [index, { value, partition, key = null, headers = {}, timestamp = null }] of messages.entries()) {
           const bytes = typeof value === 'string' ? Buffer.from(value) : value && Buffer.from(value);
           const pairs = Object.entries(headers).map(([name, text]) => ({ [name]: text }));
-          producer.produce(topic, partition ?? -1, bytes, key, null, null, pairs);
+          producer.produce(topic, partition ?? -1, bytes, key, timestamp, null, pairs);
           if (index % 10_000 === 9_999) await asked('a flush', (done) => producer.flush(ASKED_MS, done));
         }
         await asked('a flush', (done) => producer.flush(ASKED_MS, done));

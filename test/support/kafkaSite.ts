@@ -30,6 +30,22 @@ export const fromTopic = (topic: string, options = '') => `  accounts-in:
     sink: { archive: { kind: KH, code: "0002" } }
 `;
 
+/** Plain records of a topic that nobody has signed. */
+export const plainFromTopic = (topic: string, options = '') => `  records-in:
+    source: { kafka: { on: bus, topics: [${topic}], group: g-${topic}, commitMs: 50, sessionTimeoutMs: 2000${options} } }
+    operators:
+      - order: { table: 8 }
+    sink: { archive: { kind: KH, code: "0002" } }
+`;
+
+/** Records of table 8, each of a card of its own. */
+export function plainRecords(from: number, to: number): Produced[] {
+  return Array.from({ length: to - from }, (_, index) => {
+    const ICCID = String(89860000000000000000n + BigInt(from + index));
+    return { value: JSON.stringify({ ...registration, ICCID }), key: ICCID };
+  });
+}
+
 /** Signed messages of table 7, each with a RequestID and a card of its own. */
 export function registrations(from: number, to: number): Produced[] {
   return Array.from({ length: to - from }, (_, index) => {

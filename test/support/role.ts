@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import type { Test } from 'tap';
 import type { Clock, Log } from '../../contract/context.js';
-import type { Store } from '../../contract/store.js';
 import { relocate } from '../../demo/relocate.js';
 import type { RoleSite } from '../../demo/roles.js';
 import { writeSite } from '../../demo/site.js';
@@ -9,6 +8,7 @@ import { loadAndCheck } from '../../engine/check.js';
 import { systemClock } from '../../engine/clock.js';
 import { Engine } from '../../engine/engine.js';
 import { formatFault } from '../../engine/fault.js';
+import type { SqliteStore } from '../../stores/sqlite/store.js';
 import type { LogLine } from './bareContext.js';
 import { within } from './within.js';
 
@@ -59,7 +59,7 @@ export class HeardLog implements Log {
 /** One of the three roles, run by this process with the pipeline file of its site. */
 export interface RunningRole {
   engine: Engine;
-  store: Store;
+  store: SqliteStore;
   log: HeardLog;
   folder: string;
   /** Of its ledger, for the command line. */
@@ -88,5 +88,5 @@ export async function startRole(
     serving = engine.serve(stop.signal, resolve);
     serving.catch(reject);
   });
-  return { engine, store: engine.store, log, folder: site.folder, archive: config.archivePath };
+  return { engine, store: engine.store as SqliteStore, log, folder: site.folder, archive: config.archivePath };
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { NewRecord, Store } from '../../contract/store.js';
 import { SimulatedClock } from '../../engine/clock.js';
-import { openSqliteStore, type SqliteStoreOptions } from '../../stores/sqlite/store.js';
+import { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from '../../stores/sqlite/store.js';
 import { keptLog } from './bareContext.js';
 
 /** 2022-11-16 00:00 Asia/Shanghai, a day on which both P and F are due. */
@@ -10,7 +10,7 @@ export const DAY_16_MS = Date.UTC(2022, 10, 15, 16);
 export const HOUR_MS = 3_600_000;
 
 export interface TestStore {
-  store: Store;
+  store: SqliteStore;
   clock: SimulatedClock;
   path: string;
   log: ReturnType<typeof keptLog>;

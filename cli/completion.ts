@@ -1,0 +1,39 @@
+import { IovError } from '../contract/error.js';
+import { type Command, EXIT, print } from './command.js';
+
+const SHELLS = ['bash', 'zsh', 'fish'] as const;
+
+export const command: Command = {
+  usage: 'completion bash|zsh|fish',
+  help: [
+    'Prints what lets a shell complete command lines: commands, their options, and the words that these take.',
+    '',
+    '  bash   source <(iovpipe completion bash)                                  in ~/.bashrc',
+    '  zsh    iovpipe completion zsh > "${fpath[1]}/_iovpipe"',
+    '  fish   iovpipe completion fish > ~/.config/fish/completions/iovpipe.fish',
+  ].join('\n'),
+  options: {},
+  words: { '': SHELLS },
+  positionalsMax: 1,
+  async run({ positionals: [word] }) {
+    const shell = SHELLS.find((one) => one === word);
+    if (!shell)
+      throw new IovError(
+        'USAGE',
+        `completion: expected one of ${SHELLS.join(', ')}, got ${JSON.stringify(word ?? 'nothing')}`,
+      );
+    const [{ all }, { scripts }] = await Promise.all([import('./help.js'), import('./completionScripts.js')]);
+    print(scripts[shell](await completables(all)));
+    return EXIT.done;
+  },
+};
+
+/** Loads every command; a shell does so once, when it reads the script. */
+async function completables(all: typeof import('./help.js')['all']) {
+  const { completableOf } = await import('./completionScripts.js');
+  return Promise.all(
+    Object.entries(all).map(async ([name, entry]) =>
+      completableOf(name, entry.summary, (await entry.load()).command, Object.keys(all)),
+    ),
+  );
+}

@@ -1,0 +1,161 @@
+import type { Clock, Log } from '../contract/context.js';
+import { IovError } from '../contract/error.js';
+import type { Store } from '../contract/store.js';
+import type { ChainRun } from './chain.js';
+import { systemClock } from './clock.js';
+import type { CheckedPipeline } from './config.js';
+import { deliveredShare, watchDeadline } from './deadline.js';
+import { turns } from './schedule.js';
+import { untilComplete } from './untilComplete.js';
+
+const RESTART_MS_MIN = 1_000;
+const RESTART_MS_MAX = 60_000;
+
+/** What keeping a pipeline going needs of the engine. */
+export interface Keeping {
+  clock: Clock;
+  log: Log;
+  store: Store;
+  /** How long work under way may take to settle once a stop is asked for. */
+  drainMs(): number;
+  /** Creates the components of one run; `atMs` is when it was due. */
+  prepare(pipeline: CheckedPipeline, atMs?: number): Promise<ChainRun>;
+  /** Opens the connections that its components have asked for and that are not open. */
+  connect(pipeline: CheckedPipeline): Promise<void>;
+}
+
+/** Runs a chain to its end; once `stop` has come what is under way has `drainMs` to settle. */
+export async function runToEnd(
+  { name }: CheckedPipeline,
+  run: ChainRun,
+  { log, drainMs }: Pick<Keeping, 'log' | 'drainMs'>,
+  stop: AbortSignal,
+): Promise<void> {
+  let drain: NodeJS.Timeout | undefined;
+  const drainEnds = () => {
+    const boundMs = drainMs();
+    const late = () => run.abort(new IovError('STOPPED', `${name}: still busy ${boundMs} ms after the stop`));
+    drain = setTimeout(late, boundMs);
+  };
+  stop.addEventListener('abort', drainEnds, { once: true });
+  try {
+    await run.open();
+    await run.run(stop);
+    log.info({ pipeline: name }, 'pipeline has ended');
+  } finally {
+    stop.removeEventListener('abort', drainEnds);
+    clearTimeout(drain);
+    await run.close();
+  }
+}
+
+/** A finite pipeline runs to its end; a lasting one is started again, later and later, when it breaks. */
+export async function keepRunning(
+  pipeline: CheckedPipeline,
+  first: ChainRun | undefined,
+  keeping: Keeping,
+  stop: AbortSignal,
+): Promise<void> {
+  const { log } = keeping;
+  let run = first;
+  for (let delayMs = RESTART_MS_MIN; ; delayMs = Math.min(2 * delayMs, RESTART_MS_MAX)) {
+    try {
+      await attempt(pipeline, run, keeping, stop);
+      return;
+    } catch (thrown) {
+      const error = IovError.from(thrown);
+      if (stop.aborted && error.code === 'STOPPED') return noteStop(pipeline, error, log);
+      if (stop.aborted || (pipeline.source.spec.lasts === 'finite' && !error.retryable)) {
+        log.error({ pipeline: pipeline.name, code: error.code }, error.message);
+        throw error;
+      }
+      log.error({ pipeline: pipeline.name, code: error.code, againInMs: delayMs }, error.message);
+      await pause(delayMs, stop);
+      if (stop.aborted) return;
+      run = undefined;
+    }
+  }
+}
+
+/** Runs a pipeline whenever it is due. A schedule never ends in silence: it goes on where the store remembers it. */
+export async function keepSchedule(pipeline: CheckedPipeline, keeping: Keeping, stop: AbortSignal): Promise<void> {
+  const { schedule, name } = pipeline;
+  const { clock, log, store } = keeping;
+  if (!schedule) return;
+  try {
+    const isShared = pipeline.operators.some(({ spec }) => spec.name === 'lanes');
+    for await (const turn of turns({ pipeline: name, ...schedule, isShared }, clock, store, stop)) {
+      const done = new AbortController();
+      if (turn.finishByMs !== undefined) {
+        // the pace counts from when the work begins: one that is caught up is late, and not slow
+        const work = {
+          name,
+          startMs: Math.min(clock.now(), turn.finishByMs - 1),
+          deadlineMs: turn.finishByMs,
+          progress: () => deliveredShare(store.status().windows, name),
+        };
+        void watchDeadline(work, clock, log, AbortSignal.any([done.signal, stop]));
+      }
+      try {
+        await untilDelivered(pipeline, turn.dueMs, keeping, stop);
+      } finally {
+        done.abort();
+      }
+      if (stop.aborted) return;
+    }
+  } catch (thrown) {
+    if (stop.aborted) return;
+    const { code, message } = IovError.from(thrown);
+    log.error({ pipeline: name, code, againInMs: RESTART_MS_MAX, alarm: 'scheduleFailed' }, message);
+    await pause(RESTART_MS_MAX, stop);
+    if (!stop.aborted) await keepSchedule(pipeline, keeping, stop);
+  }
+}
+
+/** Runs a due window until it is delivered: each attempt resumes the one before. */
+async function untilDelivered(
+  pipeline: CheckedPipeline,
+  dueMs: number,
+  keeping: Keeping,
+  stop: AbortSignal,
+): Promise<void> {
+  const { log } = keeping;
+  for (let delayMs = RESTART_MS_MIN; !stop.aborted; delayMs = Math.min(2 * delayMs, RESTART_MS_MAX)) {
+    try {
+      return await untilComplete(pipeline.name, () => attempt(pipeline, undefined, keeping, stop, dueMs), log, stop);
+    } catch (thrown) {
+      const error = IovError.from(thrown);
+      if (stop.aborted && error.code === 'STOPPED') return noteStop(pipeline, error, log);
+      const fields = { pipeline: pipeline.name, code: error.code, againInMs: delayMs, alarm: 'exportFailed' };
+      log.error(fields, error.message);
+      await pause(delayMs, stop);
+    }
+  }
+}
+
+async function attempt(
+  pipeline: CheckedPipeline,
+  prepared: ChainRun | undefined,
+  keeping: Keeping,
+  stop: AbortSignal,
+  dueMs?: number,
+): Promise<void> {
+  const run = prepared ?? (await keeping.prepare(pipeline, dueMs));
+  try {
+    await keeping.connect(pipeline);
+  } catch (thrown) {
+    await run.close();
+    throw thrown;
+  }
+  await runToEnd(pipeline, run, keeping, stop);
+}
+
+/** What a stop has broken off is no failure: the next start takes it up. */
+function noteStop({ name }: CheckedPipeline, { message }: IovError, log: Log): void {
+  log.info({ pipeline: name }, `stopped, and resumed at the next start: ${message}`);
+}
+
+/** Back-off is in the machine's time, whatever the pipelines' clock says. */
+async function pause(delayMs: number, stop: AbortSignal): Promise<void> {
+  await systemClock.until(systemClock.now() + delayMs, stop).catch(() => undefined);
+}

@@ -1,0 +1,28 @@
+import type { Clock, Log } from '../contract/context.js';
+import type { Store } from '../contract/store.js';
+import type { CheckedConfig } from './config.js';
+
+interface Means {
+  clock: Clock;
+  log: Log;
+  /** For those who look while another process writes. */
+  readOnly?: boolean;
+  /** False for a process that works in the ledger beside the daemon, which brings the records where they belong. */
+  ships?: boolean;
+}
+
+/**
+ * Opens the archive that a pipeline file names; whoever has put another file in the place of its ledger has a SQLite archive there.
+ * @throws IovError STORE_FAILED, SCHEMA_MISMATCH, COMPONENT_UNAVAILABLE
+ */
+export async function openStore(
+  { archivePath, clickhouse, seal }: Pick<CheckedConfig, 'archivePath' | 'clickhouse' | 'seal'>,
+  means: Means,
+): Promise<Store> {
+  if (clickhouse?.ledger === archivePath) {
+    const { openClickHouseStore } = await import('../stores/clickhouse/store.js');
+    return openClickHouseStore({ ...clickhouse, ...means, ...(seal && { seal }) });
+  }
+  const { openSqliteStore } = await import('../stores/sqlite/store.js');
+  return openSqliteStore({ path: archivePath, ...means, ...(seal && { seal }) });
+}

@@ -1,0 +1,31 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Log } from '../contract/context.js';
+import { IovError } from '../contract/error.js';
+import { Unfinished } from '../contract/unfinished.js';
+
+const DELAY_MS_MIN = 100;
+const DELAY_MS_MAX = 5_000;
+
+/**
+ * Runs a window again as long as nothing is wrong with it but that other processes of the cluster deliver a part of it, or
+ * that a lane went elsewhere in the middle. Whatever else happens, and a stop, ends it with that error.
+ */
+export async function untilComplete(
+  pipeline: string,
+  attempt: () => Promise<void>,
+  log: Log,
+  stop: AbortSignal,
+): Promise<void> {
+  for (let delayMs = DELAY_MS_MIN; ; delayMs = Math.min(2 * delayMs, DELAY_MS_MAX)) {
+    try {
+      return await attempt();
+    } catch (thrown) {
+      const { code, message } = IovError.from(thrown);
+      if (code !== 'WINDOW_UNFINISHED' && code !== 'LANE_LOST') throw thrown;
+      log.info({ pipeline, code, reason: message }, 'the window is not complete yet');
+      if (thrown instanceof Unfinished) await thrown.rest(stop);
+      await pause(delayMs, undefined, { signal: stop }).catch(() => undefined);
+      if (stop.aborted) throw new IovError('STOPPED', `${pipeline}: stopped before the window was complete`);
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import type { NewRecord } from '../../contract/store.js';
+import { RowWriter } from './rowBinary.js';
+
+/** A row of the table `records`. */
+export interface RecordRow {
+  /** `KH`, `CL`; what counts as reported stands under a kind of its own, which no window covers. */
+  kind: string;
+  code: string;
+  position: number;
+  acceptedAt: number;
+  iccid: string;
+  requestId: string;
+  platformId: string;
+  bytes: Uint8Array;
+}
+
+export function recordRow(record: NewRecord, position: number, acceptedAt: number): RecordRow {
+  const { kind, code, iccid = '', requestId = '', platformId = '', bytes, reported } = record;
+  return {
+    kind: reported ? `${kind} reported` : kind,
+    code,
+    position,
+    acceptedAt,
+    iccid,
+    requestId,
+    platformId,
+    bytes,
+  };
+}
+
+/** About what a row takes besides its bytes. */
+export const ROW_BYTES = 150;
+
+/** In the order of the table's columns. */
+export function encodedRows(rows: readonly RecordRow[]): Buffer {
+  const writer = new RowWriter();
+  for (const { kind, code, position, acceptedAt, iccid, requestId, platformId, bytes } of rows) {
+    writer.text(kind);
+    writer.text(code);
+    writer.number64(position);
+    writer.number64(acceptedAt);
+    writer.text(iccid);
+    writer.text(requestId);
+    writer.text(platformId);
+    writer.number32(bytes.byteLength);
+    writer.blob(bytes);
+  }
+  return writer.done();
+}

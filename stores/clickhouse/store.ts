@@ -1,0 +1,252 @@
+import { createHmac } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Clock, Log } from '../../contract/context.js';
+import { IovError } from '../../contract/error.js';
+import type { WindowKey } from '../../contract/file.js';
+import type { Seal } from '../../contract/seal.js';
+import type { Effect, Store, StoreStatus, Stretch, TraceStep, WindowRow } from '../../contract/store.js';
+import { type Database, openDatabase, storeFailed } from '../sqlite/database.js';
+import { defaultBounds } from '../sqlite/groupCommit.js';
+import { Ledger } from '../sqlite/ledger.js';
+import { LogFlush } from '../sqlite/logFlush.js';
+import { migrate as migrateLedger } from '../sqlite/schema.js';
+import { Batches } from './batches.js';
+import { excludeDuplicates } from './duplicates.js';
+import { HeldPositions } from './heldPositions.js';
+import { Nodes } from './nodes.js';
+import type { ClickHouseOptions } from './options.js';
+import { type Delivery, type PlannedWindow, Plans } from './plans.js';
+import type { RecordRow } from './recordRow.js';
+import { Records } from './records.js';
+import { checkSchema, saltOf, Tables } from './schema.js';
+import { ClickHouseServer } from './server.js';
+import { Shipper } from './shipper.js';
+import { Spool } from './spool.js';
+
+const DAY_MS = 86_400_000;
+/** What is under way may take so long once the store is closed. */
+const CLOSE_MS = 10_000;
+/** Rows of a card or a request that came again and again. */
+const TRACED_MAX = 100;
+
+export interface ClickHouseStoreOptions extends ClickHouseOptions {
+  clock: Clock;
+  log: Log;
+  /** For status, trace and dead letters while another process writes. */
+  readOnly?: boolean;
+  /** False for a process that works in the ledger beside the daemon, which brings the records to ClickHouse. */
+  ships?: boolean;
+  /** Of the ledger; ClickHouse keeps its own house. */
+  seal?: Seal;
+}
+
+/**
+ * An archive in ClickHouse, shared by many machines, with this machine's ledger in SQLite beside it. A server that is away does
+ * not keep a daemon from starting: what it accepts waits in the ledger.
+ * @throws IovError SCHEMA_MISMATCH; STORE_FAILED for the ledger; COMPONENT_UNAVAILABLE
+ */
+export async function openClickHouseStore(options: ClickHouseStoreOptions): Promise<ClickHouseStore> {
+  const { ledger, readOnly = false, ships = !readOnly, log } = options;
+  const database = await openDatabase(ledger, readOnly, options.seal);
+  const server = await ClickHouseServer.create(options);
+  try {
+    migrateLedger(database, ledger, readOnly);
+    if (ships) await lookAt(server, new Tables(options.database), log);
+    return new ClickHouseStore(database, new LogFlush(ledger), server, options);
+  } catch (thrown) {
+    database.close();
+    await server.close();
+    throw storeFailed(thrown, `opening ${ledger}`);
+  }
+}
+
+/** Who only looks into the ledger need not wait for a server; and one that is away is looked at again. */
+async function lookAt(server: ClickHouseServer, tables: Tables, log: Log): Promise<void> {
+  await checkSchema(server, tables).catch((thrown: unknown) => {
+    const error = IovError.from(thrown);
+    if (error.code === 'SCHEMA_MISMATCH') throw error;
+    log.warn({ code: error.code }, `starting without the archive: ${error.message}`);
+  });
+}
+
+/** The records are on another machine; everything else is this machine's own ledger. */
+class ClickHouseStore extends Ledger implements Store {
+  readonly #options: ClickHouseStoreOptions;
+  readonly #server: ClickHouseServer;
+  readonly #tables: Tables;
+  readonly #spool: Spool;
+  readonly #records: Records;
+  readonly #plans: Plans;
+  readonly #batches: Batches;
+  readonly #held: HeldPositions;
+  readonly #shipper: Shipper | undefined;
+  #salt: string | undefined;
+
+  constructor(database: Database, flush: LogFlush, server: ClickHouseServer, options: ClickHouseStoreOptions) {
+    const { clock, log, readOnly = false, ships = !readOnly, spoolBytesMax } = options;
+    const spool = new Spool(database, spoolBytesMax);
+    super(database, flush, { clock, log, readOnly, bounds: defaultBounds, archive: spool });
+    this.#options = options;
+    this.#server = server;
+    this.#tables = new Tables(options.database);
+    this.#spool = spool;
+    this.#records = new Records(server, this.#tables);
+    this.#plans = new Plans(server, this.#tables, hostname());
+    this.#held = new HeldPositions(this.#records);
+    const insert = (rows: Buffer) => this.#insert(rows);
+    this.#batches = new Batches(options, insert);
+    if (!ships) return;
+    const nodes = new Nodes(database, server, this.#tables);
+    this.#shipper = new Shipper({
+      spool,
+      log,
+      bounds: options,
+      commit: (work) => this.step(work),
+      positionOf: (seq) => nodes.positionOf(seq),
+      insert,
+    });
+  }
+
+  /** A record that bears a position is durable when ClickHouse has it, any other when the ledger has. */
+  override async commit(effects: readonly Effect[]): Promise<void> {
+    const direct: RecordRow[] = [];
+    await super.commit([() => this.#spool.collect(direct), ...effects]);
+    if (direct.length > 0) await this.#batches.add(direct);
+    else this.#shipper?.poke();
+  }
+
+  /** Whether the archive has a record at this position. */
+  holds(kind: 'KH' | 'CL', code: string, position: number): Promise<boolean> {
+    return this.#held.has(kind, code, position);
+  }
+
+  async codes(kind: 'KH' | 'CL', cutoffMs: number): Promise<string[]> {
+    const here = this.transactions.read('reading the codes', () => this.archive.codes(kind, cutoffMs));
+    return [...new Set([...(await this.#records.codes(kind, cutoffMs)), ...here])].sort();
+  }
+
+  async openWindow(key: WindowKey, cutoffMs: number, pipeline: string): Promise<WindowRow> {
+    await this.#checked();
+    this.#salt ??= await saltOf(this.#server, this.#tables);
+    const planned = (await this.#plans.find(key)) ?? (await this.#plan(key, cutoffMs, pipeline));
+    const deliveries = await this.#plans.deliveries(key);
+    return this.run('opening a window', () => {
+      const row = this.windows.adopt(key, ledgerRange(planned), pipeline, this.clock.now());
+      if (row.state === 'open') for (const delivery of deliveries) this.#adoptDelivery(row, delivery);
+      return row;
+    });
+  }
+
+  stretches(window: WindowRow, recordsMax: number): AsyncIterable<Stretch> {
+    return this.#records.stretches(window, recordsMax);
+  }
+
+  records(window: WindowRow, fromPosition: number, toPosition: number): AsyncIterable<Uint8Array> {
+    return this.#records.records(window, fromPosition, toPosition);
+  }
+
+  lines(window: WindowRow, stretch: Stretch, from: number, to: number): AsyncIterable<Uint8Array> {
+    return this.#records.lines(window, stretch, from, to);
+  }
+
+  /** The same on every machine, and nobody else's: of the file's name and a salt that was drawn with the archive. */
+  fileIv(baseName: string): string {
+    if (this.#salt === undefined)
+      throw new IovError('INTERNAL', `${baseName}: no window of the archive has been opened`);
+    return createHmac('sha256', Buffer.from(this.#salt, 'hex')).update(baseName).digest('hex').slice(0, 32);
+  }
+
+  /** Other machines know of it before this one does: after a crash in between the file is found delivered. */
+  override async fileDelivered(baseName: string, remotePath: string): Promise<void> {
+    const file = this.file(baseName);
+    const key = file?.plan.window;
+    const isOfArchive = file?.windowId !== undefined && !this.windows.isDirect(file.windowId);
+    if (file && key && isOfArchive && file.state !== 'delivered') {
+      const { plan, fromPosition, toPosition, bytes = 0, sm3 = '' } = file;
+      const deliveredAt = this.clock.now();
+      await this.#plans.addDelivery(key, { plan, fromPosition, toPosition, remotePath, deliveredAt, bytes, sm3 });
+    }
+    await super.fileDelivered(baseName, remotePath);
+  }
+
+  async totals(): Promise<StoreStatus['records']> {
+    await this.#checked();
+    return this.#records.totals();
+  }
+
+  async trace(key: string): Promise<TraceStep[]> {
+    await this.#checked();
+    const found = await this.#records.about(key, TRACED_MAX);
+    return this.run('tracing', () => this.traces.of(key, found));
+  }
+
+  override async close(): Promise<void> {
+    const shipped = this.#shipper?.close();
+    const late = setTimeout(() => void this.#server.close(), CLOSE_MS);
+    await Promise.all([this.#batches.flush(), shipped]);
+    clearTimeout(late);
+    await super.close();
+    await this.#server.close();
+  }
+
+  /** What was accepted before its end is there, what came twice is known, and nothing later can fall into it. */
+  async #plan(key: WindowKey, cutoffMs: number, pipeline: string): Promise<PlannedWindow> {
+    const { kind, code, cutoff, type } = key;
+    const nowMs = this.clock.now();
+    if (cutoffMs > nowMs)
+      throw new IovError('WINDOW_CONFLICT', `window ${kind}_${code}_${cutoff}_${type}: its end is in the future`);
+    const fromMs = await this.#plans.beginOf(key);
+    this.run('closing a window', () => this.windows.close(cutoffMs));
+    await this.#batches.flush();
+    await this.#shipper?.shippedBefore(cutoffMs, this.#options.requestTimeoutMs);
+    await this.#excludeDuplicates(key, cutoffMs);
+    const range = { fromMs, toMs: Math.max(fromMs, cutoffMs) };
+    const records = await this.#records.count({ kind, code, ...positionsOf(range) });
+    const planned = { ...range, records };
+    await this.#plans.add(key, planned, pipeline, nowMs);
+    return (await this.#plans.find(key)) ?? planned;
+  }
+
+  async #excludeDuplicates(key: WindowKey, toMs: number): Promise<void> {
+    const { kind, code } = key;
+    const firstMs = await this.#records.firstAcceptedAt(kind, code);
+    if (firstMs === undefined) return;
+    const fromMs = Math.max(firstMs, await this.#plans.searchedUntil(key));
+    const bounds = {
+      horizonMs: this.#options.duplicateHorizonDays * DAY_MS,
+      timeoutMs: this.#options.searchTimeoutMs,
+    };
+    await excludeDuplicates(this.#server, this.#tables, { kind, code, fromMs, toMs }, bounds);
+  }
+
+  #adoptDelivery(row: WindowRow, { plan, fromPosition, toPosition, remotePath, deliveredAt }: Delivery): void {
+    const known = this.files.get(plan.baseName);
+    if (known?.state === 'delivered' || deliveredAt < this.windows.reopenedAt(row.id)) return;
+    if (!known) this.files.plan({ windowId: row.id, plan, fromPosition, toPosition }, deliveredAt);
+    this.files.delivered(plan.baseName, remotePath, deliveredAt);
+  }
+
+  async #insert(rows: Buffer): Promise<void> {
+    await this.#checked();
+    await this.#server.insert('storing records', this.#tables.named('records'), rows);
+  }
+
+  #isChecked = false;
+
+  /** A server that was away at the start is looked at once it answers. */
+  async #checked(): Promise<void> {
+    if (!this.#isChecked) await checkSchema(this.#server, this.#tables);
+    this.#isChecked = true;
+  }
+}
+
+/** A window's bounds in the ledger: times of acceptance `from < at <= to`. */
+const positionsOf = ({ fromMs, toMs }: Pick<PlannedWindow, 'fromMs' | 'toMs'>) => ({
+  fromPosition: fromMs - 1,
+  toPosition: toMs - 1,
+});
+
+function ledgerRange(planned: PlannedWindow): [from: number, to: number, records: number] {
+  const { fromPosition, toPosition } = positionsOf(planned);
+  return [fromPosition, toPosition, planned.records];
+}

@@ -1,0 +1,95 @@
+import t from 'tap';
+import { iovpipe } from '../support/cli.js';
+import { IovpipeProcess } from '../support/iovpipeProcess.js';
+import { watchedOperator } from '../support/watchedOperator.js';
+import { within } from '../support/within.js';
+
+t.test('top shows what the daemon does, once or on and on', async (t) => {
+  const { folder, send, daemon } = await watchedOperator(t);
+  await send('R-1');
+  const once = await iovpipe(['top', '--once', '--json'], folder);
+  t.equal(once.code, 0, once.stderr);
+  const [intake] = JSON.parse(once.stdout).pipelines;
+  t.match(intake, { name: 'accounts-in', running: true, arrived: 1, underWay: 0, failures: {} });
+  t.match(
+    intake.parts.map(({ name, items }: { name: string; items: number }) => [name, items]),
+    [
+      ['authenticate', 1],
+      ['decrypt', 1],
+      ['limitCards', 1],
+      ['join', 1],
+      ['order', 1],
+      ['archive', 1],
+    ],
+  );
+  const page = await iovpipe(['top', '--once'], folder);
+  t.match(page.stdout, /pipeline +state +in\/s/);
+  t.match(page.stdout, /accounts-in +waits/);
+  t.notMatch(page.stdout, '\x1b', 'no terminal, no escape codes');
+
+  daemon.signal('SIGTERM');
+  t.match(await daemon.ended, { code: 0 }, 'it ends though it was watched');
+  const nobody = await iovpipe(['top'], folder);
+  t.equal(nobody.code, 2);
+  t.match(nobody.stderr, /control\.sock: no daemon runs there; start it with `iovpipe run`/);
+});
+
+t.test('a daemon takes the control socket of one that was killed', async (t) => {
+  const { folder, daemon } = await watchedOperator(t);
+  daemon.signal('SIGKILL');
+  await daemon.ended;
+  const next = new IovpipeProcess(['run'], folder);
+  t.teardown(() => next.signal('SIGKILL'));
+  await next.ready();
+  t.equal((await iovpipe(['top', '--once'], folder)).code, 0);
+});
+
+t.test('tap shows items as they pass, masked', async (t) => {
+  const { folder, send } = await watchedOperator(t);
+  let told = false;
+  const tapped = iovpipe(['tap', 'accounts-in.decrypt', '--count', '1', '--json'], folder).finally(() => {
+    told = true;
+  });
+  // a caller that sends again and again hears the same answer, and the tap hears it too
+  const sending = (async () => {
+    while (!told) await send('R-1');
+  })();
+  const { code, stdout, stderr } = await within(30_000, 'a tapped item', tapped);
+  await sending;
+  t.equal(code, 0, stderr);
+  const item = JSON.parse(stdout);
+  t.match(item, { shape: 'record', tags: { requestId: 'R-1', platformId: 'OEM-1', code: 'WBA0' } });
+  t.match(item.value, { CustomerName: '张*', CustomerCertNumber: /^110\*+2X$/, MSISDN: /\*{3}/ });
+  t.notMatch(stdout, /张三|11010519491231002X|1440012345678|89860012345678901234/);
+
+  const wrong: [string, RegExp][] = [
+    ['accounts-on', /no pipeline is called "accounts-on"; there are: accounts-in, cards-in, accounts-daily/],
+    [
+      'accounts-in.decript',
+      /accounts-in has no operator "decript"; it has: authenticate, decrypt, limitCards, join, order/,
+    ],
+  ];
+  for (const [at, message] of wrong) t.match(await iovpipe(['tap', at], folder), { code: 64, stderr: message });
+  t.match(await iovpipe(['tap'], folder), { code: 64, stderr: /usage: iovpipe tap/ });
+  t.match(await iovpipe(['tap', 'accounts-in', '--count', '0'], folder), { code: 64 });
+});
+
+t.test('check refuses a dashboard that others can reach without a token', async (t) => {
+  const { folder } = await watchedOperator(t);
+  const { readFileSync, writeFileSync } = await import('node:fs');
+  const text = readFileSync(`${folder}/pipeline.yaml`, 'utf8');
+  const check = async (dashboard: string) => {
+    writeFileSync(`${folder}/other.yaml`, text.replace(/^dashboard: .*$/m, `dashboard: ${dashboard}`));
+    return iovpipe(['check', 'other.yaml'], folder);
+  };
+  t.match(await check('{ listen: "0.0.0.0:9464" }'), {
+    code: 1,
+    stderr: /dashboard\.listen: expected a token, or a loopback address .*got "0\.0\.0\.0:9464" without a token/,
+  });
+  t.match(await check('{ listen: "0.0.0.0:9464", token: "in the file, for all to see" }'), {
+    code: 1,
+    stderr: /expected a secret/,
+  });
+  t.match(await check('{ listen: "0.0.0.0:9464", token: "${secret:token}" }'), { code: 0, stderr: '' });
+  t.match(await check('{}'), { code: 0, stderr: '' });
+});

@@ -1,0 +1,80 @@
+import t from 'tap';
+import { untilBehind } from '../../connections/kafkaBehind.js';
+import type { KafkaConnection } from '../../connections/kafkaConnection.js';
+import { systemClock } from '../../engine/clock.js';
+import { keptLog } from '../support/bareContext.js';
+import { kafkaConnection, startKafka } from '../support/kafka.js';
+import { until } from '../support/until.js';
+import { within } from '../support/within.js';
+
+const MS = 30_000;
+const kafka = await startKafka();
+if (kafka) t.teardown(() => kafka.stop());
+t.setTimeout(90_000);
+
+t.test('a window waits for the group that feeds its archive', { skip: kafka ? false : 'no Kafka' }, async (t) => {
+  if (!kafka) return;
+  const bus: KafkaConnection = await kafkaConnection(kafka.brokers);
+  t.teardown(() => bus.close());
+  const wait = (topic: string, timeMs: number, stop = new AbortController().signal) => {
+    const log = keptLog();
+    const feeding = { topics: [topic], group: `g-${topic}`, clockSkewMs: 0 };
+    const state = { isOver: false, log, done: Promise.resolve() };
+    state.done = untilBehind(bus, feeding, timeMs, { clock: systemClock, log }, stop).finally(() => {
+      state.isOver = true;
+    });
+    state.done.catch(() => undefined);
+    return state;
+  };
+  /** What a daemon of the group would have done with that many messages. */
+  const commit = async (topic: string, marks: readonly number[]) => {
+    const settings = { ...bus.settings, 'group.id': `g-${topic}`, 'enable.auto.commit': false, offset_commit_cb: true };
+    const client = await bus.reach(
+      () => new bus.lib.KafkaConsumer(settings, {}),
+      () => undefined,
+      new AbortController().signal,
+    );
+    const taken = new Promise<void>((resolve, reject) => {
+      client.on('offset.commit', (error) => (error ? reject(error) : resolve()));
+    });
+    client.setDefaultConsumeTimeout(0);
+    const serving = setInterval(() => client.consume(1, () => undefined), 20);
+    client.commit(marks.map((offset, partition) => ({ topic, partition, offset })));
+    await within(MS, 'a commit', taken);
+    clearInterval(serving);
+    client.disconnect();
+  };
+
+  t.test('until each partition is committed up to the cut-off, whatever came later', async (t) => {
+    const topic = await kafka.topic(2);
+    const messages = (partition: number, count: number) =>
+      Array.from({ length: count }, () => ({ value: '{}', partition }));
+    await kafka.produce(topic, [...messages(0, 5), ...messages(1, 3)]);
+    const cutoffMs = Date.now() + 50;
+    await until('the cut-off', () => Date.now() > cutoffMs);
+    await kafka.produce(topic, messages(0, 4));
+    const waiting = wait(topic, cutoffMs);
+    await until('it says what it waits for', () => waiting.log.lines.length > 0, { ms: MS });
+    t.match(waiting.log.lines, [{ message: /waiting for a group/, fields: { partitions: 2 } }]);
+    await commit(topic, [5, 2]);
+    t.notOk(waiting.isOver, 'one message of the second partition is missing');
+    await commit(topic, [5, 3]);
+    await within(MS, 'it goes on', waiting.done);
+  });
+
+  t.test('not at all where there is nothing of before, and never beyond a stop', async (t) => {
+    const empty = await kafka.topic(2);
+    await within(MS, 'it goes on', wait(empty, Date.now()).done);
+    const topic = await kafka.topic(1);
+    await kafka.produce(topic, [{ value: '{}' }]);
+    const stop = new AbortController();
+    const waiting = wait(topic, Date.now() + 1, stop.signal);
+    await until('it waits', () => waiting.log.lines.length > 0, { ms: MS });
+    stop.abort();
+    await t.rejects(within(MS, 'the end', waiting.done), { code: 'STOPPED' });
+  });
+
+  t.test('a topic that is not there is told', async (t) => {
+    await t.rejects(wait(`missing-${process.pid}`, Date.now()).done, { code: 'KAFKA_REFUSED' });
+  });
+});

@@ -1,0 +1,150 @@
+import t from 'tap';
+import { spec } from '../../connections/lanes.js';
+import type { LaneUser } from '../../connections/lanesConnection.js';
+import type { keptLog } from '../support/bareContext.js';
+import { startKafka } from '../support/kafka.js';
+import { lanesOf, SESSION_MS } from '../support/lanes.js';
+import { optionsOf } from '../support/options.js';
+import { until } from '../support/until.js';
+import { within } from '../support/within.js';
+
+const MS = 30_000;
+
+const kafka = await startKafka();
+if (kafka) t.teardown(() => kafka.stop());
+const skip = kafka ? false : 'no Kafka';
+const signal = new AbortController().signal;
+
+/** A user that has a connection, as far as the lanes know. */
+class Holder implements LaneUser {
+  vacating = false;
+  hurried = false;
+  grew = 0;
+  #done: (() => void) | undefined;
+
+  vacate(hurry: AbortSignal): Promise<void> {
+    this.vacating = true;
+    return new Promise((resolve) => {
+      this.#done = resolve;
+      const late = () => {
+        this.hurried = true;
+        resolve();
+      };
+      hurry.addEventListener('abort', late, { once: true });
+      if (hurry.aborted) late();
+    });
+  }
+
+  grown(): void {
+    this.grew += 1;
+  }
+
+  /** What it was doing is done. */
+  done(): void {
+    this.#done?.();
+  }
+}
+
+const sorted = (lanes: ReadonlySet<number>) => [...lanes].sort((one, other) => one - other);
+
+t.test('lanes', { skip }, async (t) => {
+  t.setTimeout(120_000);
+  if (!kafka) return;
+
+  t.test('each lane has one holder, and the others take over when one leaves', async (t) => {
+    const topic = await kafka.topic(5);
+    const first = await lanesOf(t, kafka, topic);
+    t.same(sorted(await within(MS, 'all lanes', first.lanes.settled(signal))), [0, 1, 2, 3, 4]);
+    t.equal(first.lanes.count, 5);
+    t.same(
+      [1, 2, 5, 6].map((sequence) => first.lanes.laneOf(sequence)),
+      [0, 1, 4, 0],
+    );
+    const second = await lanesOf(t, kafka, topic);
+    await until('both have some', () => first.lanes.held.size > 0 && second.lanes.held.size > 0, { ms: MS });
+    t.same(sorted(new Set([...first.lanes.held, ...second.lanes.held])), [0, 1, 2, 3, 4]);
+    t.equal(first.lanes.held.size + second.lanes.held.size, 5, 'none has two');
+    await first.lanes.close();
+    t.equal(first.lanes.held.size, 0);
+    await until('the other has all', () => second.lanes.held.size === 5, { ms: MS });
+    t.notOk(second.lanes.refusal());
+  });
+
+  t.test('a lane goes only when its user has closed, or has had its time', async (t) => {
+    const topic = await kafka.topic(2);
+    const first = await lanesOf(t, kafka, topic, { revokeMs: 1_500 });
+    await within(MS, 'lanes', first.lanes.settled(signal));
+    const holder = new Holder();
+    first.lanes.join(holder);
+    const second = await lanesOf(t, kafka, topic);
+    await until('it is asked to close', () => holder.vacating, { ms: MS });
+    t.equal(first.lanes.held.size, 0, 'nothing new begins');
+    t.notOk(first.lanes.refusal(), 'what is under way may go on');
+    t.equal(second.lanes.held.size, 0, 'nobody else has them yet');
+    holder.done();
+    await until('both have one', () => first.lanes.held.size === 1 && second.lanes.held.size === 1, { ms: MS });
+    t.notOk(holder.hurried);
+    t.ok(holder.grew > 0, 'and it is told that there are lanes again');
+    holder.vacating = false;
+    await second.lanes.close();
+    await until('it is asked once more', () => holder.vacating, { ms: MS });
+    await until('it is hurried', () => holder.hurried, { ms: MS });
+    await until('it has both', () => first.lanes.held.size === 2, { ms: MS });
+  });
+
+  t.test('while the broker is away the lease runs out, and comes back with it', async (t) => {
+    const { control } = kafka;
+    if (!control) return t.comment('the broker was offered; it is not ours to stop');
+    const topic = await kafka.topic(3);
+    const { lanes, log } = await lanesOf(t, kafka, topic);
+    await within(MS, 'lanes', lanes.settled(signal));
+    const holder = new Holder();
+    lanes.join(holder);
+    await control.signal('SIGSTOP');
+    t.teardown(() => control.signal('SIGCONT'));
+    t.notOk(lanes.refusal(), 'a while it may go on');
+    await until('the lease has run out', () => lanes.refusal() !== undefined, { ms: SESSION_MS });
+    t.match(lanes.refusal(), { code: 'LANE_LOST', message: /lease on the lanes has run out/ });
+    await until('what is under way is broken off', () => holder.hurried, { ms: MS });
+    t.equal(lanes.held.size, 0);
+    const warned = log.lines.filter(({ level }) => level === 'warn');
+    t.match(warned, [{ message: /lease on the lanes has run out/ }], 'told', { lines: log.lines });
+    const waiting = lanes.settled(signal);
+    await control.signal('SIGCONT');
+    t.equal((await within(MS, 'lanes again', waiting)).size, 3);
+  });
+
+  t.test('a topic that is not there, or has too many partitions, is waited for and told', async (t) => {
+    const topic = `later-${process.pid}`;
+    const { lanes } = await lanesOf(t, kafka, topic);
+    const waiting = lanes.settled(signal);
+    await kafka.topic(2, topic);
+    t.equal((await within(MS, 'lanes', waiting)).size, 2);
+    const stopped = await lanesOf(t, kafka, await kafka.topic(21));
+    const waitsInVain = stopped.lanes.settled(signal);
+    waitsInVain.catch(() => undefined);
+    await stopped.lanes.close();
+    await t.rejects(waitsInVain, { code: 'STOPPED' });
+  });
+
+  t.test('more processes than lanes: who holds none knows it', async (t) => {
+    const topic = await kafka.topic(1);
+    const both = [await lanesOf(t, kafka, topic), await lanesOf(t, kafka, topic)];
+    const told = ({ log }: { log: ReturnType<typeof keptLog> }) =>
+      log.lines
+        .filter(({ message }) => message === 'lanes assigned')
+        .map(({ fields }) => (fields as { lanes: number[] }).lanes.length);
+    const handedOut = () => both.map((one) => told(one).at(-1) ?? Number.NaN).reduce((sum, size) => sum + size, 0);
+    await until('one of them has it', () => handedOut() === 1, { ms: MS });
+    const found = await within(MS, 'both know', Promise.all(both.map(({ lanes }) => lanes.settled(signal))));
+    t.same(found.map(({ size }) => size).sort(), [0, 1]);
+  });
+});
+
+t.test('times that cannot keep the promise are refused', async (t) => {
+  const broken = (changes: object) => spec.check?.(optionsOf(spec, { on: 'bus', ...changes }) as never) ?? [];
+  t.same(broken({}), []);
+  t.match(broken({ guardMs: 20_000 }), [{ field: 'guardMs' }]);
+  t.match(broken({ renewMs: 20_000 }), [{ field: 'renewMs' }, { field: 'revokeMs' }]);
+  t.match(broken({ marginMs: 20_000 }), [{ field: 'marginMs' }, { field: 'revokeMs' }]);
+});

@@ -1,0 +1,135 @@
+import t from 'tap';
+import { type Day, runDay, type Teller } from '../../demo/day.js';
+import { signNature } from '../../notice/signature.js';
+import { keptLog } from '../support/bareContext.js';
+import { faultsOf, openPage, shoot, startBrowser } from '../support/browser.js';
+import { TOKEN, watchedOperator } from '../support/watchedOperator.js';
+import { within } from '../support/within.js';
+
+const DESK = { width: 1280, height: 900, language: 'en', theme: 'light' } as const;
+const browser = await startBrowser();
+const skip = browser ? false : 'chromium is not installed';
+t.teardown(() => browser?.close());
+
+t.test('the page shows a demo day, finds a registration, and sends a dead letter again', { skip }, async (t) => {
+  if (!browser) return;
+  let opened: ((address: string) => void) | undefined;
+  const address = new Promise<string>((resolve) => {
+    opened = resolve;
+  });
+  const teller: Teller = { phase: () => {}, done: () => {}, page: (page) => opened?.(page) };
+  const day = runDay(
+    { folder: t.testdir(), records: 300, photos: 30, bytesMax: 30_000, seed: 3, log: keptLog() },
+    teller,
+  );
+  t.teardown(async () => (await day).world.stop());
+
+  const { page, wrong } = await openPage(
+    browser,
+    await within(60_000, 'the page', Promise.race([address, day.then(() => '')])),
+    DESK,
+  );
+  await page.locator('.edge.flows').first().waitFor({ timeout: 60_000 });
+  await shoot(page, 'intake');
+  t.ok((await page.locator('#pipelines h3').allTextContents()).includes('accounts-daily'));
+  const { world, operator, sent } = await day;
+  t.equal(await page.locator('#lanes .lanes li').count(), 20, 'twenty lanes');
+
+  await page.locator('#windows > .windows > li.good').nth(7).waitFor();
+  t.equal(await page.locator('#windows > .windows > li.good').count(), 8, 'every window of the day is delivered');
+  await page.locator('.summary', { hasText: '600' }).waitFor(); // records archived
+  await page.locator('.calendar td.onTime').waitFor();
+
+  const { requestId } = sent.find(({ kind }) => kind === 'account')!;
+  await page.locator('#key').fill(requestId);
+  await page.keyboard.press('Enter');
+  await page.locator('.steps li.delivered').first().waitFor();
+  t.match(await page.locator('.steps').textContent(), requestId);
+  await page.locator('#key').fill('NOBODY');
+  await page.getByRole('button', { name: 'Find' }).click();
+  await page.getByText('Nothing is known of that key.').waitFor();
+  await page.locator('#key').fill(requestId);
+  await page.keyboard.press('Enter');
+  await page.locator('.steps li').first().waitFor();
+
+  await addLetter(operator, world);
+  await page
+    .getByRole('button', { name: /^Show / })
+    .first()
+    .focus();
+  await page.keyboard.press('Enter');
+  await page.locator('.letter .facts').nth(1).waitFor();
+  await shoot(page, 'day');
+  t.strictSame(await faultsOf(page), [], 'axe finds nothing');
+  await page.getByRole('button', { name: 'Send again' }).click();
+  await page.getByText('Sent again: it has arrived.').waitFor();
+  t.equal(operator.engine.store.deadLetters({ state: 'waiting' }).length, 0);
+  t.strictSame(wrong, [], 'nothing broke, nothing was refused by the policy');
+
+  const dark = await openPage(browser, operator.page, { ...DESK, language: 'zh', theme: 'dark' });
+  t.match(await dark.page.locator('#letters h2').textContent(), '死信');
+  await dark.page.locator('#windows > .windows > li').first().waitFor();
+  await shoot(dark.page, 'dark-zh');
+  t.strictSame(await faultsOf(dark.page), []);
+  const phone = await openPage(browser, operator.page, { ...DESK, width: 390, height: 844 });
+  await phone.page.locator('#windows > .windows > li').first().waitFor();
+  await shoot(phone.page, 'phone');
+  t.strictSame(await faultsOf(phone.page), []);
+  t.ok(
+    await phone.page.evaluate('document.documentElement.scrollWidth <= innerWidth'),
+    'nothing is cut off on a phone',
+  );
+});
+
+t.test('everything on the page can be reached by keyboard, in the order it is read', { skip }, async (t) => {
+  if (!browser) return;
+  const day = await runDay(
+    { folder: t.testdir(), records: 3, photos: 0, bytesMax: 30_000, seed: 4, log: keptLog() },
+    { phase: () => {}, done: () => {}, page: () => {} },
+  );
+  t.teardown(() => day.world.stop());
+  const { page } = await openPage(browser, day.operator.page, DESK);
+  const reached: string[] = [];
+  for (let step = 0; step < 12; step += 1) {
+    await page.keyboard.press('Tab');
+    reached.push(await page.evaluate('document.activeElement.textContent || document.activeElement.id'));
+  }
+  t.strictSame(reached.slice(0, 3), ['To the content', 'Pipelines', 'Windows']);
+  t.strictSame(reached.slice(-4), ['中文', 'light', 'key', 'Find']);
+});
+
+t.test('a browser is asked for the token, and let in with it', { skip }, async (t) => {
+  if (!browser) return;
+  const { port } = await watchedOperator(t, { token: true });
+  const page = await browser.newPage();
+  await page.goto(`http://127.0.0.1:${port}/`);
+  t.strictSame(await faultsOf(page), []);
+  await page.getByLabel('Token').fill('not the token');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/wrong$/);
+  await page.getByLabel('Token').fill(TOKEN);
+  await page.keyboard.press('Enter');
+  await page.locator('.state.live').waitFor();
+  t.equal(await page.locator('#pipelines h3').first().textContent(), 'accounts-in');
+});
+
+/** A vehicle message that failed for a reason that has passed. */
+async function addLetter({ engine: { store } }: Day['operator'], { agreed }: Day['world']): Promise<void> {
+  const { platformId, password, codes } = agreed.t1;
+  const message = {
+    OperType: '1',
+    Auth: { PlatformID: platformId, SignNature: signNature(platformId, password) },
+    RequestID: 'AGAIN-1',
+    Code: codes[0],
+    EncryptCarInfo: 'c2VhbGVk',
+  };
+  const letter = {
+    pipeline: 'vehicles-in',
+    origin: '127.0.0.1 POST /t1/vehicle',
+    code: 'STORE_FAILED',
+    reason: 'archive.db: the disk was full',
+    tags: { requestId: 'AGAIN-1', platformId },
+    raw: Buffer.from(JSON.stringify(message)),
+  };
+  await store.commit([(transaction) => transaction.addDeadLetter(letter)]);
+}

@@ -1,0 +1,196 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Peer } from '../../contract/peer.js';
+import { newCipher, newPassword, writeSite } from '../../demo/site.js';
+import { cutoffMs, cutoffOf } from '../../notice/cutoff.js';
+import type { ClickHouseOptions } from '../../stores/clickhouse/options.js';
+import { brokenSequences, type DeliveredFile, deliveredFile } from './deliveredFiles.js';
+import { IovpipeProcess } from './iovpipeProcess.js';
+import type { Kafka, Produced } from './kafka.js';
+import type { ServerAddress } from './operatorSite.js';
+
+const DAY_MS = 86_400_000;
+const NEAR_MS = 900_000;
+
+/** Times of the lanes, so short that a test has not long to wait. */
+export const CLUSTER_TIMES = {
+  sessionTimeoutMs: 4_000,
+  renewMs: 200,
+  marginMs: 800,
+  guardMs: 1_200,
+  revokeMs: 500,
+  takeOverMs: 1_000,
+};
+
+export interface ClusterOptions {
+  kafka: Kafka;
+  archive: Pick<ClickHouseOptions, 'url' | 'database'>;
+  upload: string;
+  lanes: number;
+  bytesMax: number;
+  /** So many records are shared out at once; few by default, for tests have small files. */
+  stretchRecordsMax?: number;
+  /** Of zip; least by default. */
+  level?: number;
+  /** No daemon outlives it. */
+  lifetimeMs?: number;
+  times?: Partial<typeof CLUSTER_TIMES>;
+}
+
+/** What the daemons of one cluster have in common, and the daemons as they come and go. */
+export class Cluster {
+  readonly regulator: Peer = { platformId: 'MIIT-PLATFORM', password: newPassword(), codes: [], cipher: newCipher() };
+  readonly #options: ClusterOptions;
+  readonly #topics: { accepted: string; lanes: string };
+  /** The clock of its daemons is so far ahead of the machine's. */
+  #aheadMs = 0;
+
+  private constructor(options: ClusterOptions, topics: { accepted: string; lanes: string }) {
+    this.#options = options;
+    this.#topics = topics;
+  }
+
+  static async create(options: ClusterOptions): Promise<Cluster> {
+    const topics = { accepted: await options.kafka.topic(4), lanes: await options.kafka.topic(options.lanes) };
+    return new Cluster(options, topics);
+  }
+
+  /** For daemons that start from now on the day ends in so long: what was accepted before that is in its window. */
+  dayEndsIn(ms: number): void {
+    // the next midnight, or the one after where a test might live to see it
+    const midnightMs = cutoffMs(`${cutoffOf(Date.now() + NEAR_MS + DAY_MS).slice(0, 8)}00`);
+    this.#aheadMs = midnightMs - ms - Date.now();
+  }
+
+  /** Records on their way to the archive, as an intake daemon would have left them. */
+  async accept(records: readonly { iccid: string; bytes: Uint8Array }[]): Promise<void> {
+    const messages = records.map(
+      ({ iccid, bytes }): Produced => ({ value: bytes, key: iccid, headers: { ICCID: iccid } }),
+    );
+    await this.#options.kafka.produce(this.#topics.accepted, messages);
+  }
+
+  /** A daemon's folder with its pipeline file. */
+  site(folder: string, server: ServerAddress): string {
+    return writeSite({
+      folder,
+      pipeline: this.#pipeline(server),
+      peers: { regulator: this.regulator },
+      secrets: { 'sftp.key': server.privateKey },
+      files: {},
+    });
+  }
+
+  start(path: string): IovpipeProcess {
+    return new IovpipeProcess(['run', path], join(path, '..'), Date.now() + this.#aheadMs, this.#options.lifetimeMs);
+  }
+
+  #pipeline(server: ServerAddress): string {
+    const { kafka, archive, upload, bytesMax, times, level = 1, stretchRecordsMax = 500 } = this.#options;
+    const { accepted, lanes } = this.#topics;
+    const laneTimes = Object.entries({ ...CLUSTER_TIMES, ...times }).map(([name, ms]) => `${name}: ${ms}`);
+    return `peers: \${file:peers.yaml}
+connections:
+  bus: { kafka: { brokers: ["${kafka.brokers}"], retryDelayMsMax: 200, connectTimeoutMs: 1000 } }
+  lanes: { lanes: { on: bus, topic: ${lanes}, group: g-${lanes}, ${laneTimes.join(', ')} } }
+  regulator:
+    sftp:
+      host: ${server.host}
+      port: ${server.port}
+      username: ${server.username}
+      privateKey: \${secret:sftp.key}
+      hostKey: ${JSON.stringify(server.hostKey)}
+      lanes: lanes
+      replaceAfterMs: 200
+      retryDelayMsMin: 50
+      retryDelayMsMax: 500
+archive: { clickhouse: { url: "${archive.url}", database: ${archive.database}, ledger: var/ledger.db } }
+pipelines:
+  accounts-archive:
+    source: { kafka: { on: bus, topics: [${accepted}], group: g-${accepted}, as: bytes, commitMs: 100, sessionTimeoutMs: 3000 } }
+    sink: { archive: { kind: KH, code: "0002" } }
+  accounts-daily:
+    schedule: { at: "0 0 * * *" }
+    source:
+      archive: { kind: KH, window: day, stretchRecordsMax: ${stretchRecordsMax}, behind: { on: bus, topics: [${accepted}], group: g-${accepted}, clockSkewMs: 0 } }
+    operators:
+      - split: { bytesMax: ${bytesMax}, name: "KH_{code}_{cutoff}_P_{seq}" }
+      - lanes: { on: lanes, lookMs: 500 }
+      - zip: { level: ${level} }
+      - encrypt: { peer: regulator }
+    sink: { sftp: { on: regulator, directory: ${upload} } }
+`;
+  }
+}
+
+/** The window has been delivered, as far as this daemon knows, whoever did it. */
+export const isDelivered = ({ msg, pipeline }: { msg: string; pipeline?: unknown }): boolean =>
+  pipeline === 'accounts-daily' && (msg === 'window delivered' || msg === 'this window has been delivered before');
+
+/** Counts the connections that a server on a port of this machine holds, at its own end, again and again. */
+export class ConnectionCount {
+  /** The most that were there at once. */
+  most = 0;
+  /** The same without those that the client has closed, and the server not yet. */
+  mostEstablished = 0;
+  looks = 0;
+  readonly #looking: NodeJS.Timeout;
+
+  constructor(port: number, everyMs = 5) {
+    const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+    this.#looking = setInterval(() => {
+      this.looks += 1;
+      const states = statesAt(local);
+      this.most = Math.max(this.most, states.length);
+      this.mostEstablished = Math.max(this.mostEstablished, states.filter((state) => state === ESTABLISHED).length);
+    }, everyMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#looking);
+  }
+}
+
+const ESTABLISHED = '01';
+/** Closed by the client alone: the server still counts such a one. */
+const CLOSE_WAIT = '08';
+
+function statesAt(local: string): string[] {
+  const lines = readFileSync('/proc/net/tcp', 'latin1').split('\n');
+  return lines.flatMap((line) => {
+    const [, from = '', , state = ''] = line.trim().split(/\s+/);
+    return from.endsWith(local) && (state === ESTABLISHED || state === CLOSE_WAIT) ? [state] : [];
+  });
+}
+
+/** What is not as promised of a window of the first so many `smallRecords`, read file by file; empty where all is well. */
+export function faultsOfWindow(directory: string, peer: Peer, records: number): string[] {
+  const times = new Uint8Array(records);
+  const strange: string[] = [];
+  const files = readdirSync(directory).map((fileName): DeliveredFile => {
+    const file = deliveredFile(directory, fileName, peer);
+    for (const { ICCID } of file.records) {
+      const index = Number(BigInt(String(ICCID)) - FIRST_ICCID);
+      if (index in times) times[index] = (times[index] ?? 0) + 1;
+      else strange.push(`${fileName} holds a record that nobody accepted`);
+    }
+    return { ...file, text: '', records: [] };
+  });
+  const wrong = [...times.keys()].filter((index) => times[index] !== 1);
+  return [
+    ...brokenSequences(files).map((window) => `${window}: its sequence is not whole, or has not one end`),
+    ...strange.slice(0, 10),
+    ...wrong.slice(0, 10).map((index) => `record ${index} came ${times[index]} times`),
+  ];
+}
+
+const FIRST_ICCID = 89860000000000000000n;
+
+/** Accounts as bytes, each with a card of its own: no more of table 12 than a check of what arrived needs. */
+export function smallRecords(from: number, to: number, bytes: number): { iccid: string; bytes: Uint8Array }[] {
+  return Array.from({ length: to - from }, (_, index) => {
+    const iccid = String(FIRST_ICCID + BigInt(from + index));
+    const start = `{"ICCID":"${iccid}","LogginginAddress":"`;
+    return { iccid, bytes: Buffer.from(`${start}${'x'.repeat(Math.max(0, bytes - start.length - 2))}"}`) };
+  });
+}
