@@ -66,6 +66,12 @@ export class Exchange {
     return announced === undefined ? undefined : Number(announced);
   }
 
+  /** W3C trace context of the caller, as it came. */
+  get traceparent(): string | undefined {
+    const { traceparent } = this.#request.headers;
+    return typeof traceparent === 'string' ? traceparent : undefined;
+  }
+
   /** From here on the route's options hold; set before its body is read. */
   enter(route: RouteOptions): void {
     this.#route = route;

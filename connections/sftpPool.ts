@@ -107,15 +107,16 @@ export class SftpPool implements LaneUser {
   }
 
   async vacate(hurry: AbortSignal): Promise<void> {
+    const refused = () => [...this.#members].some(({ lanes }) => lanes?.refusal());
+    // while there is time the server closes its end, too, before anybody else gets the lane
+    const close = (session: SftpSession) => (refused() ? session.drop(this.#lost()) : void session.end(this.#lost()));
     for (const [session, timer] of this.#idle) {
       clearTimeout(timer);
       this.#idle.delete(session);
-      void session.end();
+      close(session);
     }
-    const refused = () => [...this.#members].some(({ lanes }) => lanes?.refusal());
     const breakOff = () => {
-      // while there is time the server closes its end, too, before anybody else gets the lane
-      for (const session of this.#sessions) refused() ? session.drop(this.#lost()) : void session.end(this.#lost());
+      for (const session of this.#sessions) close(session);
       for (const opening of this.#opening.keys()) opening.abort();
     };
     hurry.addEventListener('abort', breakOff, { once: true });

@@ -33,12 +33,20 @@ if (forTests && (!existsSync('node_modules/@tapjs/test-built') || !existsSync('.
   run(process.execPath, 'node_modules/.bin/tap', 'build');
 }
 
-/** Optional: nothing but the `kafka` components needs it, and they say so where it is missing. */
+/**
+ * Optional: nothing but the `kafka` components needs it, and they say so where it is missing. librdkafka is compiled before, on
+ * all cores; the package's own make files do not bear that (they install what is not compiled yet).
+ */
 function compileKafka() {
   process.stdout.write('setup: compiling node-rdkafka, which takes some minutes\n');
-  const env = { ...process.env, JOBS: 'max', MAKEFLAGS: `-j${availableParallelism()}` };
-  const { status } = spawnSync('npm', ['rebuild', 'node-rdkafka'], { stdio: ['ignore', 'ignore', 'inherit'], env });
-  if (status !== 0) process.stderr.write('setup: node-rdkafka cannot be compiled here; tests that need Kafka are skipped\n');
+  const home = 'node_modules/node-rdkafka';
+  const cores = `-j${availableParallelism()}`;
+  const step = (command, args, cwd) => spawnSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'], cwd }).status === 0;
+  const done =
+    step(process.execPath, ['../util/configure'], `${home}/deps`) &&
+    step('make', ['-s', cores, '-C', `${home}/deps/librdkafka`, 'libs']) &&
+    step('npm', ['rebuild', 'node-rdkafka']);
+  if (!done) process.stderr.write('setup: node-rdkafka cannot be compiled here; tests that need Kafka are skipped\n');
 }
 
 /** The real servers that tests talk to; where they cannot be installed, their tests are skipped by name (and fail in CI). */

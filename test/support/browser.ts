@@ -17,7 +17,7 @@ export async function startBrowser(): Promise<Browser | undefined> {
     return undefined;
   }
   const { chromium } = await import('playwright-core');
-  return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+  return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 }
 
 export interface Look {
