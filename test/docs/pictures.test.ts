@@ -5,16 +5,13 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { parse } from 'yaml';
 import { CODES } from '../../contract/codes.js';
-import { loadAndCheck } from '../../engine/check.js';
 import { makeKey } from '../support/dropBox.js';
-import { writeSite } from '../support/site.js';
+import { faultsWith } from '../support/shippedSite.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const PAGE = read('docs/pictures.md');
 const SSHD = ['/usr/sbin/sshd', '/usr/local/sbin/sshd'].find((path) => existsSync(path));
-
-type Parts = Record<'connections' | 'pipelines', Record<string, unknown>>;
 
 const blocks = (language: string) =>
   [...PAGE.matchAll(/^```(\w+)\n(.*?)^```$/gms)].filter(([, of]) => of === language).map(([, , text = '']) => text);
@@ -27,28 +24,7 @@ const tableOf = (heading: string) => {
     .map((row) => row.slice(2, -2).split(' | '));
 };
 const unquoted = (cell = '') => cell.replaceAll('`', '');
-/** The names behind `${kind:…}` in a text. */
-const named = (kind: string, text: string) =>
-  [...text.matchAll(new RegExp(`\\$\\{${kind}:([^}]+)\\}`, 'g'))].map(([, name = '']) => name);
-
-/** What `check` says of the shipped pipeline file with the connections and pipelines of a block in it. */
-async function faultsOf(t: Test, block: string): Promise<string[]> {
-  const folder = t.testdir();
-  const shipped = parse(read('pipeline.yaml').replace(/(\d)_(?=\d{3})/g, '$1')) as Parts;
-  const changes = parse(block) as Partial<Parts>;
-  const connections = { ...shipped.connections, ...changes.connections };
-  const pipelines = { ...shipped.pipelines, ...changes.pipelines };
-  const text = JSON.stringify({ ...shipped, connections, pipelines }, undefined, 1); // JSON is YAML
-  const site: Record<string, string> = { 'pipeline.yaml': text };
-  for (const file of named('file', text)) site[file] = 'a text\n';
-  site['peers.yaml'] = read('peers.yaml');
-  site['logins.yaml'] = '[{ username: oem, publicKey: ssh-ed25519 AAAA }]';
-  for (const secret of named('secret', Object.values(site).join('\n')))
-    site[`secrets/${secret}`] = '0123456789abcdef0123456789abcdef\n';
-  writeSite(folder, site);
-  const { faults } = await loadAndCheck(join(folder, 'pipeline.yaml'));
-  return faults.map(({ place, message }) => `${place}: ${message}`);
-}
+const faultsOf = (t: Test, block: string) => faultsWith(t, parse(block));
 
 t.test('each pipeline on the page is taken by `check`, in place of the shipped one', async (t) => {
   const found = blocks('yaml');

@@ -76,13 +76,13 @@ export function post(
   url: string,
   ca: string,
   body: string | Uint8Array,
-  options: { method?: string; client?: { cert: string; key: string } } = {},
+  options: { method?: string; client?: { cert: string; key: string }; headers?: Record<string, string> } = {},
 ): Promise<Heard> {
   return new Promise((resolve, reject) => {
-    const { method = 'POST', client } = options;
+    const { method = 'POST', client, headers } = options;
     const sending = request(
       url,
-      { method, ca, agent: false, ...client, headers: { 'content-length': Buffer.byteLength(body) } },
+      { method, ca, agent: false, ...client, headers: { ...headers, 'content-length': Buffer.byteLength(body) } },
       (reply) => {
         const chunks: Buffer[] = [];
         reply.on('data', (chunk: Buffer) => chunks.push(chunk));
