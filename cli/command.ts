@@ -8,6 +8,13 @@ export interface Given {
   positionals: readonly string[];
 }
 
+/** What the audit log says of a call. */
+export interface AuditedCall {
+  what: string;
+  /** The pipeline file that names the archive, where it is not `--file`. */
+  file?: string | undefined;
+}
+
 /** One command, in its own file, loaded when it is called. */
 export interface Command {
   /** What stands behind `iovpipe`: `check [FILE]`. */
@@ -18,8 +25,11 @@ export interface Command {
   positionalsMax: number;
   /** For shells that complete: the words that an option takes, and under `''` those that may stand without one. */
   words?: Readonly<Record<string, readonly string[]>>;
-  /** It shows or changes what is kept of people: each call is noted in the audit log first. */
-  audited?: true;
+  /**
+   * It shows or changes what is kept of people: each call is noted in the audit log first. A function where not every call does,
+   * or where the pipeline file is no option.
+   */
+  audited?: true | ((given: Given) => AuditedCall | undefined);
   /** @returns the exit code: 0 done, 1 refused input or configuration, 2 work failed, 64 wrong usage */
   run(given: Given): Promise<number>;
 }

@@ -27,7 +27,7 @@ async function main(words: readonly string[]): Promise<number> {
   const { command } = await commands[name]!.load();
   const given = parse(name, command, rest);
   if (typeof given === 'string') return misused(command, given);
-  if (command.audited) await (await import('./audited.js')).noteCall(name, given);
+  if (command.audited) await (await import('./audited.js')).noteCall(name, command, given);
   return command.run(given);
 }
 

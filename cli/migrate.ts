@@ -10,6 +10,7 @@ export const command: Command = {
   ].join('\n'),
   options: {},
   positionalsMax: 1,
+  audited: ({ positionals: [file] }) => ({ file, what: '' }),
   async run({ positionals }) {
     const config = await checked(positionals[0] ?? 'pipeline.yaml');
     if (!config) return EXIT.refused;

@@ -14,6 +14,7 @@ export const command: Command = {
   ].join('\n'),
   options: { unseal: { type: 'boolean' } },
   positionalsMax: 1,
+  audited: ({ positionals: [file], values }) => ({ file, what: values.unseal ? '--unseal' : '' }),
   async run(given) {
     const [file = 'pipeline.yaml'] = given.positionals;
     const config = await checked(file);

@@ -44,6 +44,11 @@ where all had settled when it is called again with the same words.
     log: { type: 'string' },
   },
   positionalsMax: 2,
+  audited: (given) => {
+    const [file, name] = given.positionals;
+    const from = textOption(given, 'topic') ?? filesOf(given).join(' ');
+    return file === undefined || name === undefined ? undefined : { file, what: `${name} ${from}` };
+  },
   async run(given) {
     const [file, name] = given.positionals;
     if (file === undefined || name === undefined) throw new IovError('USAGE', 'replay expects FILE and NAME');

@@ -10,7 +10,7 @@ import { type Command, complain, EXIT, textOption } from './command.js';
 const CLOSE_MS = 15_000;
 
 export const command: Command = {
-  usage: 'run [FILE] [--once NAME [--cutoff YYYYMMDDHH] [--again]] [--log LEVEL]',
+  usage: 'run [FILE] [--once NAME [--cutoff YYYYMMDDHH] [--again]] [--log LEVEL] [--log-format json|pretty]',
   help: `Runs the pipelines of FILE (pipeline.yaml): listeners, watches and schedules, until SIGTERM or SIGINT asks it to
 stop; what is under way is finished then, for drainMs of the file, and a second signal does not wait. A file whose pipelines
 all end ends by itself. SIGHUP reads the file again: with faults it runs on as before, else only what differs is started anew.
@@ -19,17 +19,28 @@ Under systemd it says when it is ready, what it does, and that it is alive, unle
   --once NAME            one pipeline, one window (or one file), to its end; exit 0 when everything is delivered
   --cutoff YYYYMMDDHH    the window's end in Asia/Shanghai; by default the last one that is due, or the one left open
   --again                deliver again what has been delivered
-  --log LEVEL            debug, info (default), warn, error or silent; log lines are JSON on stderr`,
+  --log LEVEL            debug, info (default), warn, error or silent; log lines go to stderr
+  --log-format FORMAT    json, or pretty for people; by default pretty where stderr is a terminal`,
   options: {
     once: { type: 'string' },
     cutoff: { type: 'string' },
     again: { type: 'boolean' },
     log: { type: 'string' },
+    'log-format': { type: 'string' },
   },
   positionalsMax: 1,
+  audited: (given) => {
+    const name = textOption(given, 'once');
+    const words = ['--once', name, textOption(given, 'cutoff'), given.values.again ? '--again' : undefined];
+    return name === undefined ? undefined : { file: given.positionals[0], what: words.filter(Boolean).join(' ') };
+  },
   async run(given) {
-    const { levelOf, openLog } = await import('../engine/log.js');
-    const log = openLog({ level: levelOf(textOption(given, 'log') ?? 'info') });
+    const { formatOf, levelOf, openLog } = await import('../engine/log.js');
+    const log = openLog({
+      level: levelOf(textOption(given, 'log') ?? 'info'),
+      format: formatOf(textOption(given, 'log-format') ?? (process.stderr.isTTY ? 'pretty' : 'json')),
+    });
+    endAtCrash(log);
     const name = textOption(given, 'once');
     const cutoff = textOption(given, 'cutoff');
     if (cutoff !== undefined && !isCutoff(cutoff)) {
@@ -43,6 +54,22 @@ Under systemd it says when it is ready, what it does, and that it is alive, unle
     return name === undefined ? serve(file, log) : once(file, log, name, { again, ...(cutoff && { cutoff }) });
   },
 };
+
+/**
+ * What nobody foresaw ends the process with 2, which a service manager starts again; 1 would be a faulty file, which it leaves
+ * alone. Of the error only its kind and place are told: a message may quote what came.
+ */
+function endAtCrash(log: Log): void {
+  process.on('uncaughtException', (thrown: unknown) => {
+    const { name = 'no Error', stack = '' } = thrown instanceof Error ? thrown : {};
+    const at = stack.split('\n').filter((line) => /^ +at /.test(line));
+    log.error(
+      { code: 'INTERNAL', alarm: 'crashed', error: name, at: at.map((line) => line.trim()) },
+      'crashed; what was under way is taken up at the next start',
+    );
+    process.exit(EXIT.failed);
+  });
+}
 
 async function serve(file: string, log: Log): Promise<number> {
   const { Service } = await import('../engine/service.js');

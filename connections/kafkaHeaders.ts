@@ -1,3 +1,4 @@
+import type { Item } from '../contract/item.js';
 import { digestText, type Tags } from '../contract/tags.js';
 import type { Message } from './rdkafka.js';
 
@@ -12,6 +13,9 @@ const TEXTS = [
 const PLATFORM = 'PlatformID';
 const PART = 'Part';
 const DIGEST = 'Digest';
+
+/** W3C trace context. */
+const TRACEPARENT = 'traceparent';
 
 const HEADER_BYTES_MAX = 256;
 
@@ -46,4 +50,10 @@ export function taggedBy(headers: Message['headers'] = [], authenticated: boolea
   if (part !== undefined && /^\d{1,6}$/.test(part)) tags.part = Number(part);
   if (digest !== undefined) tags.digest = digest;
   return tags;
+}
+
+/** The trace that the message belongs to, as its header says. */
+export function tracedBy(headers: Message['headers']): Pick<Item, 'traceparent'> {
+  const value = headers?.find((header) => header[TRACEPARENT] !== undefined)?.[TRACEPARENT];
+  return value && value.length <= HEADER_BYTES_MAX ? { traceparent: Buffer.from(value).toString() } : {};
 }

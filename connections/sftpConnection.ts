@@ -25,6 +25,8 @@ interface Doing {
   name: string;
   broke: string;
   stuck: string;
+  /** Called at each attempt. */
+  onStep?: (() => void) | undefined;
 }
 
 /** Greatest number of entries of one directory; a server that goes on and on would hold the connection for ever. */
@@ -69,6 +71,7 @@ export class SftpConnection implements Connection {
 
   /**
    * Brings a local file to `directory/name` on the server, under that name only once it is complete.
+   * @param options.onStep called at each attempt, also one that finds no server, and as bytes are taken
    * @param options.sequence of a file in a window: where lanes are shared it is delivered only while its lane is ours
    * @throws IovError SFTP_REFUSED (no such directory, no permission, wrong key or host key), FILE_UNREADABLE, LANE_LOST, STOPPED
    */
@@ -76,15 +79,22 @@ export class SftpConnection implements Connection {
     file: { localPath: string; bytes: number },
     directory: string,
     name: string,
-    options: { resumed?: boolean; sequence?: number | undefined; onUploading(): Promise<void>; signal: AbortSignal },
+    options: {
+      resumed?: boolean;
+      sequence?: number | undefined;
+      onUploading(): Promise<void>;
+      onStep?(): void;
+      signal: AbortSignal;
+    },
   ): Promise<{ remotePath: string }> {
-    const { signal, onUploading, sequence, resumed = false } = options;
+    const { signal, onUploading, onStep, sequence, resumed = false } = options;
     const { window, chunkBytes } = this.#settings;
-    const delivery = new Delivery({ ...file, directory, name, window, chunkBytes, resumed, onUploading });
+    const delivery = new Delivery({ ...file, directory, name, window, chunkBytes, resumed, onUploading, onStep });
     const doing = {
       verb: 'delivering',
       name,
       sequence,
+      onStep,
       broke: 'a delivery broke; it is tried again',
       stuck: 'a file cannot be delivered; it is tried again',
     };
@@ -174,6 +184,7 @@ export class SftpConnection implements Connection {
     if (!this.#pool) throw new IovError('INTERNAL', `connection sftp: ${doing.verb} before it was opened`);
     setMaxListeners(0, signal); // one listener for each that is under way
     for (let attempt = 1; ; attempt += 1) {
+      doing.onStep?.();
       await this.#hold(doing, signal);
       try {
         return await this.#pool.use(this.#settings, signal, work);

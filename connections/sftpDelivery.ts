@@ -18,6 +18,8 @@ export interface DeliveryOptions {
   resumed: boolean;
   /** Called once, before the first byte goes out. */
   onUploading(): Promise<void>;
+  /** Called whenever the server has taken more of it. */
+  onStep?: (() => void) | undefined;
 }
 
 const NO_SUCH_FILE = 2;
@@ -123,6 +125,7 @@ export class Delivery {
           await readFully(local, buffer, length, position);
           await session.write(handle, buffer, length, position);
           this.progress.sentBytes += length;
+          this.#options.onStep?.();
         } catch (error) {
           next = bytes; // the other lanes end, so that nothing is pending when the handle is closed
           throw error;

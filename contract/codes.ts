@@ -202,8 +202,13 @@ const entries = {
     retryable: false,
   },
   WINDOW_CONFLICT: {
-    cause: 'A window cannot be opened: a later one of its kind has been planned already, or its end is in the future.',
-    remedy: 'Choose a later cut-off.',
+    cause: 'A window cannot be opened: its end is in the future, or it is not what was planned under its name.',
+    remedy: 'Choose an earlier cut-off, or restore what was configured when the window was planned.',
+    retryable: false,
+  },
+  WINDOW_COVERED: {
+    cause: 'A daily window cannot be opened: a later one of its kind and code has been planned, and holds its records.',
+    remedy: 'None for a schedule, which goes on with the next. By hand: choose a later cut-off.',
     retryable: false,
   },
   STORE_FAILED: {

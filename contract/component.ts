@@ -98,6 +98,8 @@ export interface Sink {
   write(item: Item): Promise<void>;
   /** How many writes may be under way at once. */
   readonly concurrency: number;
+  /** Rises with each attempt of a write, and with what the other side takes of it: a sink that tries again is not stuck. */
+  readonly steps?: number;
   close?(): Promise<void>;
 }
 

@@ -24,6 +24,8 @@ export interface Item<Value = unknown> {
   effects: readonly Effect[];
   /** The item as it came, as JSON text, for the dead letters. */
   raw?: Uint8Array;
+  /** W3C trace context of whoever sent it, as it came; not to be believed. */
+  traceparent?: string;
 }
 
 /** A block of ordered, encoded records of one kind and code: one record on its way, or a stretch of the archive. */

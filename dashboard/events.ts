@@ -10,17 +10,20 @@ let streams = 0;
 /** A stream of server-sent events to one caller. */
 export interface EventStream {
   send(event: string, data: unknown): void;
+  /** Nothing more will come. */
+  end(): void;
 }
 
 /**
  * Begins a stream of events; `ended` is called once, when the caller has gone or has fallen too far behind.
- * @returns undefined where there are too many already, which the caller has been told
+ * @returns undefined where the caller has gone already, or where there are too many, which it has been told
  */
 export function openEvents(
   request: IncomingMessage,
   response: ServerResponse,
   ended: () => void,
 ): EventStream | undefined {
+  if (response.destroyed || request.socket.destroyed) return undefined; // its `close` has been
   if (streams >= STREAMS_MAX) {
     response.writeHead(503, { 'retry-after': '5' }).end();
     return undefined;
@@ -37,6 +40,9 @@ export function openEvents(
     send(event, data) {
       if (response.writableLength > BEHIND_BYTES_MAX) response.destroy();
       else if (!response.destroyed) response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    },
+    end() {
+      response.end();
     },
   };
 }

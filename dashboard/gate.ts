@@ -46,9 +46,11 @@ export class Gate {
     const { host = '', origin, 'sec-fetch-site': site } = request.headers;
     // Without a loopback address there is a token, which no page of a stranger has: any name is good.
     if (this.#loopback && !isLoopback(nameOf(host))) return 'stranger';
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
+    if (site === 'cross-site' && request.url?.startsWith('/api/')) return 'stranger';
+    // A proxy may call us by another name than the browser does, which knows best where its page comes from.
+    if (request.method !== 'GET' && request.method !== 'HEAD' && site !== 'same-origin') {
       if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) return 'stranger';
-      if (site !== undefined && site !== 'same-origin' && site !== 'none') return 'stranger';
+      if (site !== undefined && site !== 'none') return 'stranger';
     }
     return this.#token === undefined || this.#isKnown(request, this.#token) ? 'in' : 'unknown';
   }
@@ -59,7 +61,7 @@ export class Gate {
     return `${COOKIE}=${this.#session}; HttpOnly; SameSite=Strict; Path=/`;
   }
 
-  /** Too many wrong tokens from this address: it is not heard for a minute, so that none is found by trying. */
+  /** Too many wrong tokens from this address: no more are noted for a minute. The right one is heard, for a proxy is one address for all. */
   tooMany(request: IncomingMessage): boolean {
     return this.#recent(request).length >= FAILURES_MAX;
   }
@@ -73,9 +75,9 @@ export class Gate {
   }
 
   #is(request: IncomingMessage, given: string, token: string): boolean {
+    if (same(given, token)) return true;
     const recent = this.#recent(request);
     if (recent.length >= FAILURES_MAX) return false;
-    if (same(given, token)) return true;
     const address = addressOf(request);
     this.#failures.delete(address); // the latest stands last
     this.#failures.set(address, [...recent, performance.now()]);

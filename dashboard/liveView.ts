@@ -1,5 +1,6 @@
-import type { Connection, Upload } from '../contract/connection.js';
-import type { Clock } from '../contract/context.js';
+import type { Upload } from '../contract/connection.js';
+import type { Clock, Log } from '../contract/context.js';
+import { IovError } from '../contract/error.js';
 import type { Shape } from '../contract/item.js';
 import type { Engine } from '../engine/engine.js';
 import type { LivePart, LivePipeline } from '../engine/live.js';
@@ -69,6 +70,7 @@ const NOTHING: Before = { items: 0, records: 0, bytes: 0, fullMs: 0 };
 export class LiveWatch {
   readonly #engine: Engine;
   readonly #clock: Clock;
+  readonly #log: Log;
   readonly #listeners = new Set<(view: LiveView) => void>();
   readonly #timer: NodeJS.Timeout;
   #before = new Map<LivePart, Before>();
@@ -76,9 +78,10 @@ export class LiveWatch {
   #loop = performance.eventLoopUtilization();
   #view: LiveView;
 
-  constructor(engine: Engine, clock: Clock) {
+  constructor(engine: Engine, clock: Clock, log: Log) {
     this.#engine = engine;
     this.#clock = clock;
+    this.#log = log;
     this.#view = this.#look();
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
   }
@@ -99,8 +102,14 @@ export class LiveWatch {
   }
 
   #tick(): void {
-    this.#view = this.#look();
-    for (const listener of this.#listeners) listener(this.#view);
+    try {
+      this.#view = this.#look();
+      for (const listener of this.#listeners) listener(this.#view);
+    } catch (thrown) {
+      // who watches does not stop what is watched
+      const { code, message } = IovError.from(thrown);
+      this.#log.error({ code }, `the live view: ${message}`);
+    }
   }
 
   #look(): LiveView {
@@ -159,9 +168,10 @@ export class LiveWatch {
   }
 
   #connections(): ConnectionView[] {
-    return Object.entries(this.#engine.config.connections).flatMap(([name, { spec }]) => {
-      const { usage, uploads = [] } = this.#engine.connection<Connection>(name);
-      return usage ? [{ name, kind: spec.name, ...usage, uploads }] : [];
+    const { connections } = this.#engine.config;
+    return [...this.#engine.connections].flatMap(([name, { usage, uploads = [] }]) => {
+      const kind = connections[name]?.spec.name;
+      return usage && kind ? [{ name, kind, ...usage, uploads }] : [];
     });
   }
 }

@@ -11,6 +11,7 @@ import { LiveWatch } from './liveView.js';
 import type { Metrics } from './metrics.js';
 import { type PageFile, pageFiles } from './pageFiles.js';
 import { pipelinesView } from './pipelinesView.js';
+import { callerOf, Readers } from './readers.js';
 import { edgeOf, maskedTap } from './tapView.js';
 
 export interface Watched {
@@ -38,6 +39,7 @@ export class Routes {
   readonly #live: LiveWatch;
   readonly #ledger: LedgerWatch;
   readonly #letters: Letters;
+  readonly #readers = new Readers();
   #metrics: Promise<Metrics> | undefined;
   readonly #files: ReadonlyMap<string, PageFile>;
   readonly #handlers: Readonly<Record<string, Handler>>;
@@ -45,7 +47,7 @@ export class Routes {
   constructor(watched: Watched) {
     const { engine, clock, log } = watched;
     this.#watched = watched;
-    this.#live = new LiveWatch(engine, clock);
+    this.#live = new LiveWatch(engine, clock, log);
     this.#ledger = new LedgerWatch(engine, clock);
     this.#letters = new Letters(engine, log);
     this.#files = pageFiles();
@@ -56,7 +58,7 @@ export class Routes {
       'GET /api/status': () => this.#ledger.look(),
       'GET /api/trace': (call) => this.#trace(call),
       'GET /api/tap': (call) => this.#tap(call),
-      'GET /api/dead': ({ query }) => this.#list(query),
+      'GET /api/dead': (call) => this.#list(call),
       'GET /api/dead/:id': (call) => this.#show(call),
       'POST /api/dead/:id/retry': (call) => this.#retry(call),
     };
@@ -123,7 +125,7 @@ export class Routes {
       stream.send('item', item),
     );
     const tellSkipped = this.#live.listen(() => stream.send('skipped', skipped()));
-    const unwatch = part.watch(tap);
+    const unwatch = part.watch(tap, () => stream.end());
     forget = () => {
       unwatch();
       tellSkipped();
@@ -138,6 +140,7 @@ export class Routes {
         `expected a RequestID, an ICCID or a file name of at most ${KEY_LENGTH_MAX} characters`,
       );
     await this.#note(request, 'trace', maskNumbers(key));
+    request.socket.setTimeout(0); // the store has deadlines of its own
     return await this.#watched.engine.store.trace(key);
   }
 
@@ -150,23 +153,25 @@ export class Routes {
 
   async #retry({ request, id }: Call): Promise<object> {
     await this.#note(request, 'dead retry', String(id));
+    request.socket.setTimeout(0); // a retry has a deadline of its own
     return this.#letters.retry(id);
   }
 
   /** Who looks at what is kept of people, or changes it, leaves a trace before anything is shown. */
   async #note({ socket }: IncomingMessage, did: string, what: string): Promise<void> {
     const { engine, clock } = this.#watched;
-    const who = socket.remoteAddress === undefined ? 'control socket' : `dashboard ${socket.remoteAddress}`;
+    const who = callerOf(socket);
     const { noteAudit } = await import('../stores/audit.js');
     await noteAudit(engine.config.archivePath, { at: clock.now(), who, did, what });
   }
 
-  #list(query: URLSearchParams): object[] {
+  async #list({ request, query }: Call): Promise<object[]> {
     const pipeline = query.get('pipeline');
     const state = query.get('state');
     const afterId = Number(query.get('after') ?? 0);
     if (!Number.isSafeInteger(afterId) || (state !== null && state !== 'waiting' && state !== 'retried'))
       throw new IovError('USAGE', 'expected after=ID, state=waiting or state=retried');
+    if (this.#readers.isNew(callerOf(request.socket))) await this.#note(request, 'dead list', query.toString());
     return this.#letters.list({
       afterId,
       ...(pipeline !== null && { pipeline }),

@@ -92,9 +92,9 @@ export class ControlServer {
     const verdict = gate.judge(request);
     if (verdict === 'stranger') return sendJson(response, 403, { reason: 'this server is not known by that name' });
     if (verdict === 'in') return this.#routes.answer(request, response);
-    if (gate.tooMany(request)) return sendJson(response, 429, { reason: 'too many wrong tokens; wait a minute' });
     const path = request.url?.split('?')[0];
     if (path === '/login' && request.method === 'POST') return this.#login(gate, request, response);
+    if (gate.tooMany(request)) return refuseMore(response);
     if (path === '/' || path === '/login.html' || path === '/style.css') {
       request.url = path === '/' ? '/login.html' : path;
       return this.#routes.answer(request, response);
@@ -104,10 +104,12 @@ export class ControlServer {
   }
 
   async #login(gate: Gate, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const isLate = gate.tooMany(request);
     const cookie = gate.enter(request, new URLSearchParams(await bodyOf(request)).get('token') ?? '');
+    if (cookie === undefined && isLate) return refuseMore(response);
     if (cookie === undefined) this.#watched.log.warn({ audit: 'loginFailed' }, 'the dashboard was given a wrong token');
     else response.setHeader('set-cookie', cookie);
-    response.writeHead(303, { location: cookie === undefined ? '/?wrong' : '/' }).end();
+    response.writeHead(303, { location: cookie === undefined ? '/?wrong#wrong' : '/' }).end();
   }
 
   #create(handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>): Server {
@@ -130,6 +132,9 @@ export class ControlServer {
     return server;
   }
 }
+
+const refuseMore = (response: ServerResponse): void =>
+  sendJson(response, 429, { reason: 'too many wrong tokens; wait a minute' });
 
 function listening(server: Server, where: { path: string } | { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -79,22 +79,36 @@ export function maskedTap(
 }
 
 function masked(item: Item, shape: Shape, mask: (record: JsonObject) => JsonObject): TappedItem {
-  const seen = { shape, origin: item.origin, tags: maskTags(item.tags) };
-  switch (shape) {
-    case 'bytes': {
-      const lines = item.value as Lines;
-      const record = firstOf(lines);
-      return { ...seen, records: lines.count, ...(record && { value: mask(record) }) };
+  const value = maskedValue(item, shape, mask);
+  return {
+    shape,
+    origin: item.origin,
+    tags: maskTags(item.tags),
+    ...(shape === 'bytes' && { records: (item.value as Lines).count }),
+    ...(value && { value }),
+  };
+}
+
+/** Whatever came may pass an edge: what is no record is told without its value. */
+function maskedValue({ value }: Item, shape: Shape, mask: (record: JsonObject) => JsonObject): JsonObject | undefined {
+  try {
+    switch (shape) {
+      case 'bytes': {
+        const record = firstOf(value as Lines);
+        return record && mask(record);
+      }
+      case 'file': {
+        const { name, bytes, sm3 } = value as PackedFile;
+        return { name, bytes, sm3 };
+      }
+      case 'text':
+      case 'album':
+        return undefined; // it is being written, and knows its name when it is full
+      default:
+        return mask(value as JsonObject);
     }
-    case 'file': {
-      const { name, bytes, sm3 } = item.value as PackedFile;
-      return { ...seen, value: { name, bytes, sm3 } };
-    }
-    case 'text':
-    case 'album':
-      return seen; // it is being written, and knows its name when it is full
-    default:
-      return { ...seen, value: mask(item.value as JsonObject) };
+  } catch {
+    return undefined;
   }
 }
 

@@ -7,6 +7,7 @@ import type { CheckedPipeline } from './config.js';
 import { letterOf } from './deadLetters.js';
 import type { LivePipeline } from './live.js';
 import { runChain, type Stage } from './stream.js';
+import type { Tracing } from './tracing.js';
 
 /** What a chain needs of the process it runs in. */
 export interface Surroundings {
@@ -16,6 +17,8 @@ export interface Surroundings {
   settled(item: Item, error?: IovError): void;
   /** Where it is counted what passes. */
   live?: LivePipeline | undefined;
+  /** Where it is traced, by samples. */
+  tracing?: Tracing | undefined;
 }
 
 /** What an operator has become: a kernel, or a step of packing. */
@@ -72,12 +75,13 @@ export class ChainRun {
    * @throws IovError of the first item that failed, where nobody else learns of it; whatever broke the run
    */
   async run(stop: AbortSignal): Promise<void> {
-    const { live, settled } = this.#around;
+    const { live, settled, tracing } = this.#around;
     let broken: IovError | undefined;
     if (live) live.running += 1;
     try {
+      const items = this.#source.read(stop);
       await runChain({
-        source: this.#source.read(stop),
+        source: tracing?.follow(this.#pipeline.name, items) ?? items,
         stages: this.#stages,
         sink: this.#sink,
         failed: (item, error) => this.#failed(item, error),

@@ -20,6 +20,7 @@ import { misfits } from './shapes.js';
 import type { StandIns } from './substitute.js';
 import { didYouMean } from './suggest.js';
 import { checkTopics } from './topicRules.js';
+import { checkedTracing, checkTracing } from './tracingRules.js';
 
 /**
  * Reads and checks a pipeline file without touching the world: nothing is opened, no component is created.
@@ -61,6 +62,7 @@ class Check {
     checkCiphers(this.#root, this.#faults);
     checkRetention(this.#root, this.#faults);
     checkDashboard(this.#root, this.#faults);
+    checkTracing(this.#root, this.#faults);
     const connections = this.#entries('connections').map(
       ([name, located]) => [name, this.#component('connection', located, ['connections', name])] as const,
     );
@@ -179,6 +181,7 @@ function assemble(file: string, root: Located, { connections, pipelines }: Found
     stuckMs: value.stuckMs,
     ...(value.retention && { retention: checkedRetention(value.retention, folder) }),
     ...(value.dashboard && { dashboard: checkedDashboard(value.dashboard) }),
+    ...(value.tracing && { tracing: checkedTracing(value.tracing) }),
     pipelines: pipelines.flatMap((steps) => checkedPipeline(steps) ?? []),
   };
 }

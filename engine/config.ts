@@ -47,6 +47,16 @@ export interface CheckedDashboard {
   readonly token?: string;
 }
 
+/** Where spans go, and how many. */
+export interface CheckedTracing {
+  readonly url: string;
+  /** Of all items, 0 to 1. */
+  readonly ratio: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly queueMax: number;
+}
+
 /** A pipeline file in which `check` found no fault, ready to be compiled. Frozen. */
 export interface CheckedConfig {
   /** Absolute path; relative paths in the file start from its folder. */
@@ -66,5 +76,6 @@ export interface CheckedConfig {
   /** After so long without a step a pipeline that has work under way is stuck. */
   readonly stuckMs: number;
   readonly dashboard?: CheckedDashboard;
+  readonly tracing?: CheckedTracing;
   readonly pipelines: readonly CheckedPipeline[];
 }

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { PeerOptions } from '../contract/peer.js';
 import { ClickHouseOptionsSchema } from '../stores/clickhouse/options.js';
+import { TracingOptions } from './tracingRules.js';
 
 /** Names of pipelines, connections and peers: they stand in logs, file names and on the command line. */
 const NAME = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9-]{0,63}$' });
@@ -247,6 +248,7 @@ export const ConfigSchema = Type.Object(
         'A pipeline that has items under way and takes no step for so long is stuck: it raises the alarm, and systemd is no longer told that all is well, so that it starts the daemon anew. A delivery that is tried again takes steps.',
     }),
     dashboard: Type.Optional(DashboardOptions),
+    tracing: Type.Optional(TracingOptions),
     pipelines: Type.Record(NAME, PipelineOptions, {
       ...named,
       minProperties: 1,

@@ -19,6 +19,7 @@ import { tidyOutbox } from './outbox.js';
 import { planReload, type ReloadPlan } from './reload.js';
 import { keepRetention } from './retention.js';
 import { SharedConnections } from './sharedConnections.js';
+import type { Tracing } from './tracing.js';
 import { untilComplete } from './untilComplete.js';
 import { connectionOwner, Uses } from './uses.js';
 
@@ -43,6 +44,7 @@ export class Engine {
   readonly #packer: Packer;
   readonly #connections: SharedConnections;
   readonly #uses = new Uses();
+  #tracing: Tracing | undefined;
   /** While it serves: the pipelines, and what watches over them. */
   #serving: { pipelines: Kept; watching: Kept } | undefined;
 
@@ -57,6 +59,10 @@ export class Engine {
     const connections = new SharedConnections();
     const packer = new Packer(store, config.outbox, giveWayTo(connections.named));
     const engine = new Engine(config, options, store, packer, connections);
+    if (config.tracing && config.tracing.ratio > 0 && !dry) {
+      const { Tracing } = await import('./tracing.js');
+      engine.#tracing = new Tracing(config.tracing, log);
+    }
     for (const [name, made] of await engine.#create(config, Object.keys(config.connections)))
       connections.add(name, made);
     return engine;
@@ -87,9 +93,9 @@ export class Engine {
     return this.#connections.get<Kind>(name);
   }
 
-  /** The connections that a pipeline has asked for, as far as it has. */
-  connectionsOf(pipeline: string): readonly Connection[] {
-    return this.#uses.connectionsOf(pipeline).flatMap((name) => this.#connections.named.get(name) ?? []);
+  /** All of them that are there: while a reload closes one it is not. */
+  get connections(): ReadonlyMap<string, Connection> {
+    return this.#connections.named;
   }
 
   /**
@@ -156,6 +162,7 @@ export class Engine {
     await this.#connections.close();
     await this.#packer.close();
     await this.store.close();
+    await this.#tracing?.close();
   }
 
   async #goOver(config: CheckedConfig, pipelines: Kept, watching: Kept): Promise<ReloadPlan> {
@@ -164,7 +171,10 @@ export class Engine {
     const made = await this.#create(config, plan.opened);
     await pipelines.stop([...plan.stopped, ...plan.restarted]);
     for (const name of plan.closed) {
-      await this.#connections.drop(name);
+      await this.#connections.drop(name).catch((thrown: unknown) => {
+        const { code, message } = IovError.from(thrown, `closing ${name}`);
+        this.#options.log.error({ code, connection: name, alarm: 'closeFailed' }, message);
+      });
       this.#uses.forget(connectionOwner(name));
     }
     for (const [name, connection] of made) this.#connections.add(name, connection);
@@ -242,11 +252,12 @@ export class Engine {
     const { source, cutoff, atMs = clock.now(), again = false } = wanted;
     const ends = pipeline.source.spec.lasts !== 'run' || source !== undefined;
     const run: Run | undefined = ends ? { ...(cutoff !== undefined && { cutoff }), atMs, again } : undefined;
-    this.#uses.forget(pipeline.name);
+    if (!source) this.#uses.forget(pipeline.name); // beside a stand-in the source itself may be at work
     const around: Surroundings = {
       context: this.#context(pipeline.name, pipeline.name, run),
       packer: this.#packer,
       live: this.live?.of(pipeline.name),
+      tracing: this.#tracing,
       settled: (item, error) =>
         observer?.({ pipeline: pipeline.name, tags: item.tags, value: item.value, ...(error && { error }) }),
     };

@@ -29,7 +29,8 @@ export class LivePart {
   #fullMs = 0;
   #fullSince = 0;
   #tap: Tap | undefined;
-  readonly #watchers = new Set<Tap>();
+  /** With what each is told at the end. */
+  readonly #watchers = new Map<Tap, () => void>();
 
   constructor(name: string, place: string, shape: Shape) {
     this.name = name;
@@ -64,16 +65,38 @@ export class LivePart {
     return this.#fullMs + (this.underWay >= this.limit ? performance.now() - this.#fullSince : 0);
   }
 
-  /** Shows a watcher what passes from now on, until the function returned is called. */
-  watch(watcher: Tap): () => void {
-    this.#watchers.add(watcher);
+  /**
+   * Shows a watcher what passes from now on, until the function returned is called. One that throws sees no more.
+   * @param ended called where nothing will pass here any more
+   */
+  watch(watcher: Tap, ended: () => void): () => void {
+    this.#watchers.set(watcher, ended);
     this.#tap = (item, shape) => {
-      for (const one of this.#watchers) one(item, shape);
+      for (const one of this.#watchers.keys()) {
+        try {
+          one(item, shape);
+        } catch {
+          this.#retire(one);
+        }
+      }
     };
-    return () => {
-      this.#watchers.delete(watcher);
-      if (this.#watchers.size === 0) this.#tap = undefined;
-    };
+    return () => this.#forget(watcher);
+  }
+
+  /** The pipeline has been written anew, or has gone: another part counts in its place. */
+  retire(): void {
+    for (const watcher of [...this.#watchers.keys()]) this.#retire(watcher);
+  }
+
+  #retire(watcher: Tap): void {
+    const ended = this.#watchers.get(watcher);
+    this.#forget(watcher);
+    ended?.();
+  }
+
+  #forget(watcher: Tap): void {
+    this.#watchers.delete(watcher);
+    if (this.#watchers.size === 0) this.#tap = undefined;
   }
 }
 
@@ -94,6 +117,8 @@ export class LivePipeline {
   lastSettledMs: number | undefined;
   /** Items that have been read and wait to come in; of each run. */
   readonly waits = new Set<() => number>();
+  /** Steps that its sinks have taken on their way to an end; of each run. */
+  readonly strides = new Set<() => number>();
 
   constructor({ name, source, operators, sink }: CheckedPipeline) {
     this.name = name;
@@ -113,6 +138,10 @@ export class LivePipeline {
 
   get waiting(): number {
     return [...this.waits].reduce((sum, waits) => sum + waits(), 0);
+  }
+
+  get steps(): number {
+    return [...this.strides].reduce((sum, steps) => sum + steps(), 0);
   }
 
   settled(code?: string): void {
@@ -141,10 +170,16 @@ export class Live {
 
   /** Counts a pipeline from nothing: it is new, or has been written anew. */
   renew(pipeline: CheckedPipeline): void {
+    this.#retire(pipeline.name);
     this.#pipelines.set(pipeline.name, new LivePipeline(pipeline));
   }
 
   drop(name: string): void {
+    this.#retire(name);
     this.#pipelines.delete(name);
+  }
+
+  #retire(name: string): void {
+    for (const part of this.of(name)?.parts ?? []) part.retire();
   }
 }

@@ -1,12 +1,19 @@
+import { writeSync } from 'node:fs';
 import pino from 'pino';
 import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
+import { prettyLine } from './prettyLine.js';
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LEVELS)[number];
 
+const FORMATS = ['json', 'pretty'] as const;
+export type LogFormat = (typeof FORMATS)[number];
+
 export interface LogOptions {
   level: LogLevel;
+  /** `json` by default. */
+  format?: LogFormat;
 }
 
 /** @throws IovError USAGE for another word */
@@ -16,8 +23,16 @@ export function levelOf(text: string): LogLevel {
   throw new IovError('USAGE', `--log: expected ${LEVELS.join(', ')}, got ${JSON.stringify(text)}`);
 }
 
-/** JSON lines on stderr, where journald and people find them; stdout stays free for data. */
-export function openLog({ level }: LogOptions): Log {
+/** @throws IovError USAGE for another word */
+export function formatOf(text: string): LogFormat {
+  const format = FORMATS.find((candidate) => candidate === text);
+  if (format) return format;
+  throw new IovError('USAGE', `--log-format: expected ${FORMATS.join(' or ')}, got ${JSON.stringify(text)}`);
+}
+
+/** Lines on stderr, where journald and people find them; stdout stays free for data. */
+export function openLog({ level, format = 'json' }: LogOptions): Log {
+  const pretty = { write: (line: string) => void writeSync(2, prettyLine(line, process.stderr.isTTY)) };
   return pino(
     {
       level,
@@ -25,6 +40,6 @@ export function openLog({ level }: LogOptions): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    pino.destination({ fd: 2, sync: true }),
+    format === 'pretty' ? pretty : pino.destination({ fd: 2, sync: true }),
   );
 }

@@ -96,8 +96,7 @@ export class Service {
 
   async #beat(): Promise<void> {
     const { live, config } = this.#engine;
-    const connectionsOf = (name: string) => this.#engine.connectionsOf(name);
-    const found = this.#stuck.look(live?.pipelines ?? [], connectionsOf, config.stuckMs, performance.now());
+    const found = this.#stuck.look(live?.pipelines ?? [], config.stuckMs, performance.now());
     for (const { pipeline, place, forMs } of found) {
       if (this.#alarmed.has(pipeline)) continue;
       const fields = { pipeline, place, forMs: Math.round(forMs), alarm: 'pipelineStuck' };

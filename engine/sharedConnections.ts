@@ -38,8 +38,14 @@ export class SharedConnections {
     await connection?.close?.();
   }
 
-  /** Closes all of them, the last added first. Idempotent. */
+  /**
+   * Closes all of them, the last added first. Idempotent.
+   * @throws what the first threw that would not close, once the others have been
+   */
   async close(): Promise<void> {
-    for (const connection of [...this.#named.values()].reverse()) await connection.close?.();
+    const failures: unknown[] = [];
+    for (const connection of [...this.#named.values()].reverse())
+      await connection.close?.().catch((thrown: unknown) => failures.push(thrown));
+    if (failures.length > 0) throw failures[0];
   }
 }

@@ -71,11 +71,14 @@ export async function runChain(chain: Chain): Promise<void> {
         : stepped(stream, stage, parts, fail);
   }
   const waits = () => source.readableLength;
+  const steps = () => chain.sink.steps ?? 0;
   live?.waits.add(waits);
+  live?.strides.add(steps);
   try {
     await pipeline(stream.toNodeStream({ objectMode: true }), sink, { signal: chain.signal });
   } finally {
     live?.waits.delete(waits);
+    live?.strides.delete(steps);
     chain.signal.removeEventListener('abort', stop);
     stop();
   }

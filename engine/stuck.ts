@@ -1,4 +1,3 @@
-import type { Connection } from '../contract/connection.js';
 import type { LivePart, LivePipeline } from './live.js';
 
 /** A pipeline that takes no step, and for how long. */
@@ -10,46 +9,31 @@ export interface Stuck {
 }
 
 /**
- * Finds pipelines that are stuck: a part of them has items under way and has given none up for `stuckMs`, nor has a file on its
- * way out moved. One that is idle has nothing under way; one whose peer is away tries again and again, which is a step.
+ * Finds pipelines that are stuck: a part of them has items under way and has given none up for `stuckMs`, nor has the sink taken
+ * a step with one (an attempt, bytes of a file). One that is idle has nothing under way; one whose peer is away tries again and again, which is a step.
  */
 export class StuckWatch {
   readonly #seen = new WeakMap<LivePart, { step: string; sinceMs: number }>();
 
   /**
    * One look; steps are seen from one look to the next.
-   * @param connectionsOf those that a pipeline uses
    * @param nowMs of a clock that nobody sets
    */
-  look(
-    pipelines: readonly LivePipeline[],
-    connectionsOf: (pipeline: string) => readonly Connection[],
-    stuckMs: number,
-    nowMs: number,
-  ): Stuck[] {
-    return pipelines.flatMap(({ name, parts }) => {
-      const uploads = uploaded(connectionsOf(name));
+  look(pipelines: readonly LivePipeline[], stuckMs: number, nowMs: number): Stuck[] {
+    return pipelines.flatMap(({ name, parts, steps }) => {
       const stuck = parts.flatMap((part) => {
-        const forMs = this.#standsFor(part, uploads, nowMs);
+        const forMs = this.#standsFor(part, steps, nowMs);
         return forMs >= stuckMs ? [{ pipeline: name, place: part.place, forMs }] : [];
       });
       return stuck.slice(-1); // those before it wait for the last
     });
   }
 
-  #standsFor(part: LivePart, uploads: string, nowMs: number): number {
-    const step = `${part.items - part.underWay} ${uploads}`;
+  #standsFor(part: LivePart, steps: number, nowMs: number): number {
+    const step = `${part.items - part.underWay} ${steps}`;
     const seen = this.#seen.get(part);
     if (part.underWay > 0 && seen?.step === step) return nowMs - seen.sinceMs;
     this.#seen.set(part, { step, sinceMs: nowMs });
     return 0;
   }
-}
-
-/** How far files on their way out have come, as something to compare. */
-function uploaded(connections: readonly Connection[]): string {
-  const moved = connections.flatMap(({ uploads = [] }) =>
-    uploads.map(({ attempt, sentBytes }) => [attempt, sentBytes]),
-  );
-  return JSON.stringify(moved);
 }

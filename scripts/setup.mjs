@@ -1,8 +1,19 @@
 // Makes a fresh clone ready: `npm start` and `npm test` call it first. Installs only what is missing, then compiles.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, statSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import os from 'node:os';
 import { fileURLToPath } from 'node:url';
+
+const NODE = [20, 15];
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < NODE[0] || (major === NODE[0] && minor < NODE[1])) {
+  process.stderr.write(
+    `setup: iovpipe needs Node.js ${NODE.join('.')} or later, and this is ${process.versions.node} (${process.execPath}).\n` +
+      'Debian 12 has none that is new enough. https://nodejs.org/en/download has it as an archive to unpack below /usr/local,\n' +
+      'https://github.com/nodesource/distributions as a Debian package.\n',
+  );
+  process.exit(2);
+}
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
@@ -19,11 +30,18 @@ const changedAt = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
 
 const forTests = process.argv.includes('--tests');
 if (forTests) installServices();
-if (changedAt('node_modules/.package-lock.json') < changedAt('package-lock.json')) {
-  process.stdout.write('setup: installing packages; better-sqlite3 is compiled here, which takes about a minute\n');
+// the compiled modules stand at the end of an installation: one that was broken off, for want of a compiler perhaps, goes on here
+const SQLITE = 'node_modules/better-sqlite3/build/Release/better_sqlite3.node';
+const packagesChanged = changedAt('node_modules/.package-lock.json') < changedAt('package-lock.json');
+if (packagesChanged || !existsSync(SQLITE)) provideCompiler();
+if (packagesChanged) {
+  process.stdout.write('setup: installing packages\n');
   // `npm ci` refuses a lockfile without the optional packages of platforms that a registry does not offer;
   // this takes the same versions from it, and leaves it as it is. Native packages are compiled one by one, when needed.
   run('npm', 'install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts');
+}
+if (packagesChanged || !existsSync(SQLITE)) {
+  process.stdout.write('setup: compiling better-sqlite3, which takes about a minute\n');
   run('npm', 'rebuild', 'better-sqlite3', 'ssh2');
 }
 if (forTests && !existsSync('node_modules/node-rdkafka/build/Release/node-librdkafka.node')) compileKafka();
@@ -40,13 +58,37 @@ if (forTests && (!existsSync('node_modules/@tapjs/test-built') || !existsSync('.
 function compileKafka() {
   process.stdout.write('setup: compiling node-rdkafka, which takes some minutes\n');
   const home = 'node_modules/node-rdkafka';
-  const cores = `-j${availableParallelism()}`;
+  const cores = `-j${os.availableParallelism()}`;
   const step = (command, args, cwd) => spawnSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'], cwd }).status === 0;
   const done =
     step(process.execPath, ['../util/configure'], `${home}/deps`) &&
     step('make', ['-s', cores, '-C', `${home}/deps/librdkafka`, 'libs']) &&
     step('npm', ['rebuild', 'node-rdkafka']);
   if (!done) process.stderr.write('setup: node-rdkafka cannot be compiled here; tests that need Kafka are skipped\n');
+}
+
+/** What compiles native packages; installed where that can be done, else told. */
+function provideCompiler() {
+  const folders = (process.env.PATH ?? '').split(':');
+  const wanting = () => ['g++', 'make', 'python3'].filter((name) => !folders.some((folder) => existsSync(`${folder}/${name}`)));
+  const missing = wanting();
+  if (missing.length === 0) return;
+  installPackages(missing);
+  if (wanting().length === 0) return;
+  process.stderr.write(
+    `setup: SQLite is compiled here, for which ${wanting().join(', ')} must be there. As root: apt-get install ${missing.join(' ')}\n`,
+  );
+  process.exit(2);
+}
+
+/** As root on Debian; elsewhere nothing happens. */
+function installPackages(names) {
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
+  process.stdout.write(`setup: installing ${names.join(', ')}\n`);
+  spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore' });
+  // the tests start a server of their own; the system's must not start by being installed
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], { stdio: 'ignore', env });
 }
 
 /** The real servers that tests talk to; where they cannot be installed, their tests are skipped by name (and fail in CI). */
@@ -72,10 +114,5 @@ function installServices() {
     ['/usr/bin/python3', 'python3'],
   ];
   const missing = wanted.filter(([path]) => !existsSync(path)).map(([, name]) => name);
-  if (missing.length === 0 || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
-  process.stdout.write(`setup: installing ${missing.join(', ')}\n`);
-  spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore' });
-  // the tests start a server of their own; the system's must not start by being installed
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], { stdio: 'ignore', env });
+  if (missing.length > 0) installPackages(missing);
 }

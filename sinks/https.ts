@@ -131,6 +131,7 @@ class HttpsSink implements Sink {
   readonly #rate: SendRate | undefined;
   readonly #dialect: Dialect | undefined;
   readonly #stop = new AbortController();
+  #attempts = 0;
 
   constructor(options: Options, context: Context, { client, rate, dialect }: Means) {
     this.#options = options;
@@ -140,6 +141,10 @@ class HttpsSink implements Sink {
     this.#dialect = dialect;
     this.concurrency = options.concurrency;
     setMaxListeners(0, this.#stop.signal); // each message that waits for its next attempt listens
+  }
+
+  get steps(): number {
+    return this.#attempts;
   }
 
   async write(item: Item): Promise<void> {
@@ -170,6 +175,7 @@ class HttpsSink implements Sink {
   }
 
   async #attempt(body: Uint8Array, requestId: string, signal: AbortSignal): Promise<void> {
+    this.#attempts += 1;
     const post = () => this.#client.post(body);
     const reply = await (this.#rate ? this.#rate.run(post, signal) : post());
     const refusal = judgeReply(reply, requestId, this.#options.url, this.#dialect);

@@ -66,12 +66,17 @@ class KafkaSink implements Sink {
   readonly #context: Context;
   readonly #producer: KafkaProducer;
   readonly #stop = new AbortController();
+  #attempts = 0;
 
   constructor(options: Options, context: Context) {
     this.#options = options;
     this.#context = context;
     this.concurrency = options.concurrency;
     this.#producer = context.connection<KafkaConnection>(options.on).producer(options);
+  }
+
+  get steps(): number {
+    return this.#attempts;
   }
 
   async write({ value: lines, tags, effects }: Item): Promise<void> {
@@ -101,6 +106,7 @@ class KafkaSink implements Sink {
   async #deliver(message: Outgoing): Promise<void> {
     const { retry } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
+      this.#attempts += 1;
       try {
         return await this.#producer.send(message);
       } catch (thrown) {

@@ -33,9 +33,13 @@ export const spec = defineSink({
   create({ on, directory }, context) {
     const connection = context.connection<SftpConnection>(on);
     const stopping = new AbortController();
+    let steps = 0;
     return {
       get concurrency() {
         return connection.concurrency;
+      },
+      get steps() {
+        return steps;
       },
       async write(item) {
         const { name, path, bytes, plan } = item.value as PackedFile;
@@ -44,6 +48,9 @@ export const spec = defineSink({
             resumed: plan === undefined || plan.state === 'uploading', // of a received file nothing else tells
             sequence: plan?.sequence,
             onUploading: () => context.store.fileUploading(baseNameOf(name)),
+            onStep: () => {
+              steps += 1;
+            },
             signal: stopping.signal,
           });
           await context.store.fileDelivered(baseNameOf(name), remotePath);

@@ -3,6 +3,7 @@ import type { KafkaConnection } from '../connections/kafkaConnection.js';
 import { defineSource, type Source } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
+import type { WindowKey } from '../contract/file.js';
 import type { Item, Lines } from '../contract/item.js';
 import { Receipt, type Share } from '../contract/receipt.js';
 import type { Store, Stretch, WindowRow } from '../contract/store.js';
@@ -120,13 +121,26 @@ class ArchiveSource implements Source {
     const rows: WindowRow[] = [];
     for (const code of wanted) {
       this.#goOn(signal);
-      rows.push(await store.openWindow({ kind, code, cutoff, type }, beforeMs, pipeline));
+      const row = await this.#opened({ kind, code, cutoff, type }, beforeMs, run.cutoff === undefined);
+      if (row) rows.push(row.state === 'delivered' && run.again ? this.#reopened(row) : row);
     }
     for (const row of rows) {
       this.#goOn(signal);
       if (row.state === 'open') yield* this.#window(row, signal);
-      else if (run.again) yield* this.#window(this.#reopened(row), signal);
       else log.info({ pipeline, kind, code: row.code, cutoff, type }, 'this window has been delivered before');
+    }
+  }
+
+  /** Undefined for a window that was missed, and whose records a later one holds: a schedule goes on to that. */
+  async #opened(key: WindowKey, beforeMs: number, byItself: boolean): Promise<WindowRow | undefined> {
+    const { store, pipeline, log } = this.#context;
+    try {
+      return await store.openWindow(key, beforeMs, pipeline);
+    } catch (thrown) {
+      const { code, message } = IovError.from(thrown);
+      if (code !== 'WINDOW_COVERED' || !byItself) throw thrown;
+      log.error({ pipeline, ...key, alarm: 'windowCovered' }, message);
+      return undefined;
     }
   }
 

@@ -208,6 +208,7 @@ class HttpsSource implements Source {
       // a dead letter is sent again past this source, so it is kept in the words of the notice
       const raw = exchange.dialect ? Buffer.from(JSON.stringify(value)) : body;
       if (this.#state === 'stopped') throw stopped();
+      const { traceparent } = exchange;
       this.#ready.push({
         value,
         tags: { requestId: exchange.requestId },
@@ -215,6 +216,7 @@ class HttpsSource implements Source {
         receipt,
         effects: [],
         raw,
+        ...(traceparent !== undefined && { traceparent }),
       });
       this.#wake?.();
     } catch (thrown) {

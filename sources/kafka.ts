@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import type { KafkaConnection } from '../connections/kafkaConnection.js';
 import type { KafkaConsumer, Taken } from '../connections/kafkaConsumer.js';
+import { tracedBy } from '../connections/kafkaHeaders.js';
 import { originOf, type Reading, readMessage, tagsOf } from '../connections/kafkaMessage.js';
 import { defineSource, type Source } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
@@ -209,7 +210,7 @@ class KafkaSource implements Source {
     const origin = originOf(message);
     try {
       const receipt = new Receipt((error) => this.#settled(taken, error));
-      return { ...readMessage(message, this.#reading), origin, receipt, effects: [] };
+      return { ...readMessage(message, this.#reading), ...tracedBy(message.headers), origin, receipt, effects: [] };
     } catch (thrown) {
       this.#refuse(taken, IovError.from(thrown, origin));
       return undefined;

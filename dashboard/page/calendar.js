@@ -1,4 +1,4 @@
-// Delivered windows by the day of their cut-off: the last weeks at a glance.
+// Windows by the day of their cut-off: the last weeks at a glance.
 import { count, cutoffTime, dayOf } from './format.js';
 import { html } from './preact.js';
 import { Section } from './section.js';
@@ -33,7 +33,7 @@ function Month({ words, ledger }) {
       <tbody>
         ${weeks.map(
           (week) =>
-            html`<tr>${week.map((day) => html`<${Day} ...${{ words, day, today }} windows=${days.get(day) ?? []} />`)}</tr>`,
+            html`<tr>${week.map((day) => html`<${Day} ...${{ words, day, today }} now=${ledger.at} windows=${days.get(day) ?? []} />`)}</tr>`,
         )}
       </tbody>
     </table>
@@ -43,8 +43,8 @@ function Month({ words, ledger }) {
   `;
 }
 
-function Day({ words, day, today, windows }) {
-  const isLate = ({ deadline, deliveredAt }) => deadline !== undefined && deliveredAt > deadline;
+function Day({ words, day, today, now, windows }) {
+  const isLate = ({ deadline, deliveredAt = now }) => deadline !== undefined && deliveredAt > deadline;
   const state =
     windows.length === 0
       ? 'none'

@@ -40,19 +40,22 @@ export class Plans {
   }
 
   /**
-   * Where a window begins: a `P` window where the one before it ended, an `F` window with the first record.
-   * @throws IovError WINDOW_CONFLICT where a later `P` window has been planned
+   * Where a window begins: a `P` window where the one before it ended, an `F` window with the first record. The same for
+   * whoever asks, also while another machine plans the same window.
+   * @throws IovError WINDOW_COVERED where a later `P` window has been planned
    */
   async beginOf({ kind, code, cutoff, type }: WindowKey): Promise<number> {
     if (type === 'F') return 0;
-    const query = sql`SELECT cutoff, to_ms FROM ${this.#windows} WHERE kind = ${kind} AND code = ${code} AND type = 'P' ORDER BY cutoff DESC, planned_at LIMIT 1`;
-    const [before] = await this.#server.rows('looking for the window before', query);
-    if (!before) return 0;
-    if ((before[0] ?? '') > cutoff) {
-      const why = `a later one, ${before[0]}, has been planned, so that its records are in there`;
-      throw new IovError('WINDOW_CONFLICT', `window ${kind}_${code}_${cutoff}_P: ${why}`);
+    const ofKind = sql`FROM ${this.#windows} WHERE kind = ${kind} AND code = ${code} AND type = 'P'`;
+    const later = sql`SELECT cutoff ${ofKind} AND cutoff > ${cutoff} ORDER BY cutoff LIMIT 1`;
+    const [after] = await this.#server.rows('looking for a later window', later);
+    if (after) {
+      const why = `a later one, ${after[0]}, has been planned, so that its records are in there`;
+      throw new IovError('WINDOW_COVERED', `window ${kind}_${code}_${cutoff}_P: ${why}`);
     }
-    return Number(before[1]);
+    const earlier = sql`SELECT to_ms ${ofKind} AND cutoff < ${cutoff} ORDER BY cutoff DESC, planned_at LIMIT 1`;
+    const [before] = await this.#server.rows('looking for the window before', earlier);
+    return Number(before?.[0] ?? 0);
   }
 
   /** Up to when records that came twice have been looked for: the end of the latest window of this kind and code. */

@@ -1,5 +1,6 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Log } from '../../contract/context.js';
 import { IovError } from '../../contract/error.js';
 import type { WindowKey } from '../../contract/file.js';
@@ -128,6 +129,8 @@ class ClickHouseStore extends Ledger implements Store {
   async openWindow(key: WindowKey, cutoffMs: number, pipeline: string): Promise<WindowRow> {
     await this.#checked();
     this.#salt ??= await saltOf(this.#server, this.#tables);
+    // whoever planned it: nothing is accepted here for a time that is over
+    if (cutoffMs <= this.clock.now()) this.run('closing a window', () => this.windows.close(cutoffMs));
     const planned = (await this.#plans.find(key)) ?? (await this.#plan(key, cutoffMs, pipeline));
     const deliveries = await this.#plans.deliveries(key);
     return this.run('opening a window', () => {
@@ -151,8 +154,8 @@ class ClickHouseStore extends Ledger implements Store {
 
   /** The same on every machine, and nobody else's: of the file's name and a salt that was drawn with the archive. */
   fileIv(baseName: string): string {
-    if (this.#salt === undefined)
-      throw new IovError('INTERNAL', `${baseName}: no window of the archive has been opened`);
+    // without a window of the archive the file is this ledger's own, whose plan keeps what is drawn
+    if (this.#salt === undefined) return randomBytes(16).toString('hex');
     return createHmac('sha256', Buffer.from(this.#salt, 'hex')).update(baseName).digest('hex').slice(0, 32);
   }
 
@@ -195,16 +198,19 @@ class ClickHouseStore extends Ledger implements Store {
     const nowMs = this.clock.now();
     if (cutoffMs > nowMs)
       throw new IovError('WINDOW_CONFLICT', `window ${kind}_${code}_${cutoff}_${type}: its end is in the future`);
-    const fromMs = await this.#plans.beginOf(key);
-    this.run('closing a window', () => this.windows.close(cutoffMs));
     await this.#batches.flush();
     await this.#shipper?.shippedBefore(cutoffMs, this.#options.requestTimeoutMs);
     await this.#excludeDuplicates(key, cutoffMs);
-    const range = { fromMs, toMs: Math.max(fromMs, cutoffMs) };
-    const records = await this.#records.count({ kind, code, ...positionsOf(range) });
-    const planned = { ...range, records };
-    await this.#plans.add(key, planned, pipeline, nowMs);
-    return (await this.#plans.find(key)) ?? planned;
+    for (;;) {
+      const fromMs = await this.#plans.beginOf(key);
+      const range = { fromMs, toMs: Math.max(fromMs, cutoffMs) };
+      const records = await this.#records.count({ kind, code, ...positionsOf(range) });
+      // another machine may have planned the window before this one meanwhile
+      if ((await this.#plans.beginOf(key)) !== fromMs) continue;
+      const planned = { ...range, records };
+      await this.#plans.add(key, planned, pipeline, nowMs);
+      return (await this.#plans.find(key)) ?? planned;
+    }
   }
 
   async #excludeDuplicates(key: WindowKey, toMs: number): Promise<void> {
@@ -222,6 +228,11 @@ class ClickHouseStore extends Ledger implements Store {
   #adoptDelivery(row: WindowRow, { plan, fromPosition, toPosition, remotePath, deliveredAt }: Delivery): void {
     const known = this.files.get(plan.baseName);
     if (known?.state === 'delivered' || deliveredAt < this.windows.reopenedAt(row.id)) return;
+    if (known && !isDeepStrictEqual(cutOf(known), cutOf({ plan, fromPosition, toPosition }))) {
+      const why =
+        'another machine has delivered it with other records in it; all must cut with the same bytesMax and format';
+      throw new IovError('WINDOW_CONFLICT', `${plan.baseName}: ${why}`);
+    }
     if (!known) this.files.plan({ windowId: row.id, plan, fromPosition, toPosition }, deliveredAt);
     this.files.delivered(plan.baseName, remotePath, deliveredAt);
   }
@@ -239,6 +250,14 @@ class ClickHouseStore extends Ledger implements Store {
     this.#isChecked = true;
   }
 }
+
+/** Which records stand in a file, and how much text they make. */
+const cutOf = ({ plan, fromPosition, toPosition }: Pick<Delivery, 'plan' | 'fromPosition' | 'toPosition'>) => [
+  fromPosition,
+  toPosition,
+  plan.records,
+  plan.textBytes,
+];
 
 /** A window's bounds in the ledger: times of acceptance `from < at <= to`. */
 const positionsOf = ({ fromMs, toMs }: Pick<PlannedWindow, 'fromMs' | 'toMs'>) => ({

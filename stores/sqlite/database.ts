@@ -1,4 +1,4 @@
-import { chmod, mkdir, open } from 'node:fs/promises';
+import { chmod, lchown, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
 import { IovError } from '../../contract/error.js';
@@ -66,10 +66,31 @@ export function sealAnew(database: Database, seal: Seal | undefined): void {
 }
 
 async function createPrivate(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const file = await open(path, 'a', 0o600);
-  await file.close();
-  await chmod(path, 0o600); // a file that was there may have been open to others
+  const folder = dirname(path);
+  const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (made !== undefined) await giveToOwner(folder, dirname(made), made);
+  try {
+    const file = await open(path, 'ax', 0o600);
+    await file.close();
+    await giveToOwner(path, folder, path);
+  } catch (thrown) {
+    if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST')) throw thrown;
+    await chmod(path, 0o600); // a file that was there may have been open to others
+  }
+}
+
+/**
+ * What root creates belongs to whoever owns the folder that it stands in: a daemon of that user is to use it afterwards. SQLite
+ * does the same for the files beside it. Links are not followed, so that nobody's file is given away.
+ * @param last everything from `path` up to here has just been created
+ */
+async function giveToOwner(path: string, folder: string, last: string): Promise<void> {
+  if (process.geteuid?.() !== 0) return;
+  const { uid, gid } = await stat(folder);
+  for (let at = path; ; at = dirname(at)) {
+    await lchown(at, uid, gid);
+    if (at === last || at === dirname(at)) return;
+  }
 }
 
 /** What SQLite's result codes mean for the person who runs the archive. */

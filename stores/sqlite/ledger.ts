@@ -199,7 +199,7 @@ export abstract class Ledger implements Omit<Store, RecordMethods> {
     return this.run('reading the status', () => ({
       records: this.archive.totals(),
       cards: this.#cards.counts(),
-      windows: this.windows.shown(),
+      windows: this.windows.shown(this.clock.now()),
       deadLetters: this.#deadLetters.waiting(),
       dueFiles: this.#dueFiles.counts(),
     }));

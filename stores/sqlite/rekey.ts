@@ -1,4 +1,5 @@
-import { copyFile, rename, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, lchown, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { IovError } from '../../contract/error.js';
 import type { Seal } from '../../contract/seal.js';
@@ -7,7 +8,8 @@ import { type Database, sealAnew, sqlite, sqliteCode, storeFailed, unseal } from
 
 /**
  * Encrypts a SQLite file with another key, for the first time, or no more. It is done to a copy that takes the file's place
- * when it is complete and on the disk, so that whatever interrupts it leaves the file as it was.
+ * when it is complete and on the disk, so that whatever interrupts it leaves the file as it was. The copy has the file's owner,
+ * whoever calls: a daemon of another user is to open it.
  * @param from how it is sealed now; undefined where it is plain
  * @throws IovError STORE_FAILED, also where another process has it open
  */
@@ -16,13 +18,17 @@ export async function rekey(path: string, from: Seal | undefined, to: Seal | und
   try {
     await withDatabase(path, from, (database) => foldLog(database, path));
     await rm(copy, { force: true });
-    await copyFile(path, copy);
+    const { uid, gid } = await stat(path);
+    await copyFile(path, copy, constants.COPYFILE_EXCL); // with its mode
+    await lchown(copy, uid, gid);
     await withDatabase(copy, from, (database) => sealAnew(database, to));
     await sync(copy);
     await rename(copy, path);
     await sync(dirname(path));
   } catch (thrown) {
     throw storeFailed(thrown, `rekeying ${path}`);
+  } finally {
+    for (const left of [copy, `${copy}-journal`]) await rm(left, { force: true });
   }
 }
 

@@ -1,6 +1,7 @@
 import { IovError } from '../../contract/error.js';
 import type { WindowKey } from '../../contract/file.js';
 import type { Position, StoreStatus, WindowRow } from '../../contract/store.js';
+import { cutoffOf } from '../../notice/cutoff.js';
 import type { Archive } from './archive.js';
 import type { Database, Statement } from './database.js';
 
@@ -21,8 +22,9 @@ export interface StoredWindow {
   options: string;
 }
 
-/** Of the windows that are delivered, so many are shown to people; open ones are shown all. */
-const DELIVERED_SHOWN = 200;
+/** Of the windows that are delivered, people see those of six weeks, as in the calendar, and so many at most; open ones they see all. */
+const DELIVERED_SHOWN_MS = 42 * 86_400_000;
+const DELIVERED_SHOWN_MAX = 5_000;
 
 /** Windows: what each export covers, decided once. And how far other sources have come. */
 export class Windows {
@@ -76,7 +78,8 @@ export class Windows {
               coalesce(sum(json_extract(f.plan, '$.records')) FILTER (WHERE f.state = 'delivered'), 0) AS records_delivered,
               coalesce(sum(json_extract(f.plan, '$.records')), 0) AS direct_records
        FROM windows w LEFT JOIN files f ON f.window_id = w.id
-       WHERE w.state = 'open' OR w.id IN (SELECT id FROM windows WHERE state = 'delivered' ORDER BY id DESC LIMIT ${DELIVERED_SHOWN})
+       WHERE w.state = 'open' OR w.id IN (
+         SELECT id FROM windows WHERE state = 'delivered' AND cutoff >= ? ORDER BY id DESC LIMIT ${DELIVERED_SHOWN_MAX})
        GROUP BY w.id ORDER BY w.id`,
     );
     this.#holding = database.prepare(
@@ -102,7 +105,7 @@ export class Windows {
     const before = type === 'P' ? this.#latest.get(kind, code) : undefined;
     if (before && before.cutoff > cutoff) {
       const why = `a later one, ${before.cutoff}, has been planned, so that its records are in there`;
-      throw new IovError('WINDOW_CONFLICT', `window ${name}: ${why}`);
+      throw new IovError('WINDOW_COVERED', `window ${name}: ${why}`);
     }
     const from = before?.to_position ?? 0;
     const to = this.#archive.lastBefore(cutoffMs);
@@ -162,8 +165,8 @@ export class Windows {
     return this.#told.get(id)?.[0] === 1;
   }
 
-  shown(): StoreStatus['windows'] {
-    return this.#shown.all().map((row) => ({
+  shown(nowMs: number): StoreStatus['windows'] {
+    return this.#shown.all(cutoffOf(nowMs - DELIVERED_SHOWN_MS)).map((row) => ({
       ...windowRow(row),
       files: row.files,
       filesPacked: row.files_packed,

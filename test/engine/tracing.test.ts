@@ -1,6 +1,8 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import t, { type Test } from 'tap';
+import { Receipt } from '../../contract/receipt.js';
 import type { JsonObject } from '../../contract/tags.js';
 import { generator } from '../../demo/generator.js';
 import { loadAndCheck } from '../../engine/check.js';
@@ -14,6 +16,7 @@ import { Collector } from '../support/collector.js';
 import { freePort } from '../support/freePort.js';
 import { post } from '../support/httpsChannel.js';
 import { accountMessage, maker } from '../support/messages.js';
+import { HeardLog } from '../support/role.js';
 import { writeSite } from '../support/site.js';
 import { within } from '../support/within.js';
 
@@ -178,7 +181,7 @@ t.test('nothing personal is in what a collector gets (articles 19, 20)', async (
   );
 });
 
-t.test('a ratio traces about so many, and a queue that is full drops the rest', async (t) => {
+t.test('a ratio traces about so many', async (t) => {
   const taken = await collector(t);
   const { engine } = await opened(t, `tracing: { url: "${taken.url}", ratio: 0.5 }`);
   await engine.once('backfill', {});
@@ -205,3 +208,25 @@ for (const [name, status] of [
     t.match(log.lines.filter(aboutCollector), [{ level: 'warn', message: /dropped/ }]);
   });
 }
+
+t.test('a collector that comes back is told of too, and gets what ends from then on', async (t) => {
+  const taken = await collector(t, 403);
+  const log = new HeardLog();
+  const { Tracing } = await import('../../engine/tracing.js'); // not before the first test
+  const tracing = new Tracing({ url: taken.url, ratio: 1, timeoutMs: 500, queueMax: 1 }, log);
+  t.teardown(() => tracing.close());
+  const settled: string[] = [];
+  const settle = async (requestId: string) => {
+    const receipt = new Receipt(() => settled.push(requestId));
+    const items = [{ value: {}, tags: { requestId }, origin: 'here', receipt, effects: [] }];
+    for await (const item of tracing.follow('numbers', Readable.from(items))) item.receipt.arrived();
+  };
+  await settle('LOST');
+  await log.says(/dropped/, { reason: 403 });
+  taken.status = 200;
+  await settle('FOUND');
+  await log.says('the collector takes traces again');
+  t.same(settled, ['LOST', 'FOUND']);
+  t.match(taken.spans().at(-1), { name: 'numbers', attributes: { 'iovpipe.request_id': 'FOUND' } });
+  await Promise.all([tracing.close(), tracing.close()]);
+});

@@ -116,6 +116,38 @@ t.test(
   },
 );
 
+t.test('a schedule goes on where a later window holds what it missed; who asks for it by hand is told', async (t) => {
+  const { read, clock, store, log } = await trial(t);
+  await append(store, newRecord('a'), newRecord('b', { code: '0003' }));
+  clock.set(DAY_16_MS + 30 * HOUR_MS);
+  const options = { kind: 'KH', window: 'day' };
+  await read({ ...options, codes: ['0002'] });
+  const late = await read(options, { atMs: DAY_16_MS });
+  t.same(
+    late.items.map(({ tags }) => tags.code),
+    ['0003'],
+    'one code does not keep the others',
+  );
+  t.match(
+    log.lines.filter(({ level }) => level === 'error'),
+    [{ fields: { alarm: 'windowCovered', code: '0002', cutoff: '2022111600' } }],
+  );
+  await t.rejects(read(options, { atMs: DAY_16_MS, cutoff: '2022111600' }), { code: 'WINDOW_COVERED' });
+});
+
+t.test('all windows that are to be delivered again are opened before the first is read', async (t) => {
+  const { read, clock, store } = await trial(t);
+  await append(store, newRecord('a'), newRecord('b', { code: '0003' }));
+  clock.set(DAY_16_MS);
+  const options = { kind: 'KH', window: 'day' };
+  for (const { receipt } of (await read(options)).items) receipt.arrived();
+  t.match(store.status().windows, [{ state: 'delivered' }, { state: 'delivered' }]);
+  const context = { ...bareContext({ directory: '.', store }), run: { atMs: clock.now(), again: true } };
+  const source = (await spec.create(optionsOf(spec, options), context)) as Source;
+  for await (const _ of source.read(new AbortController().signal)) break; // as where a lane is lost
+  t.match(store.status().windows, [{ state: 'open' }, { state: 'open' }]);
+});
+
 t.test('a stop breaks the run: a window that was read in part is not to look complete', async (t) => {
   const { clock, store, log } = await trial(t);
   await append(store, newRecord('a'), newRecord('b'));

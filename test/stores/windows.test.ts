@@ -56,7 +56,7 @@ t.test('a window in the future, or before a later P window, is refused', async (
   const later = DAY_16_MS + 24 * HOUR_MS;
   store.openWindow(key(later), later, 'daily');
   t.throws(() => store.openWindow(key(DAY_16_MS), DAY_16_MS, 'daily'), {
-    code: 'WINDOW_CONFLICT',
+    code: 'WINDOW_COVERED',
     message: /2022111700/,
   });
   t.ok(store.openWindow(key(DAY_16_MS, { type: 'F' }), DAY_16_MS, 'monthly'), 'an F window of an earlier time is fine');
@@ -207,7 +207,7 @@ class Model {
     const alike = this.windows.filter(({ row }) => row.kind === kind && row.code === code && row.type === type);
     const known = alike.find((window) => window.endMs === endMs);
     if (!known && type === 'P' && alike.some((window) => window.endMs > endMs)) {
-      assert.throws(() => store.openWindow(wanted, endMs, 'test'), { code: 'WINDOW_CONFLICT' });
+      assert.throws(() => store.openWindow(wanted, endMs, 'test'), { code: 'WINDOW_COVERED' });
       return false;
     }
     const row = store.openWindow(wanted, endMs, 'test');

@@ -33,8 +33,9 @@ export class Collector {
   readonly #server: Server;
   readonly headers: IncomingHttpHeaders[] = [];
   readonly bodies: string[] = [];
+  /** What it answers; 0 for never. */
+  status: number;
 
-  /** @param status what it answers; 0 for never */
   static async open(status = 200): Promise<Collector> {
     const collector = new Collector(status);
     collector.#server.listen(0, '127.0.0.1');
@@ -43,12 +44,13 @@ export class Collector {
   }
 
   private constructor(status: number) {
+    this.status = status;
     this.#server = createServer(async (request, response) => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
       this.headers.push(request.headers);
       this.bodies.push(Buffer.concat(chunks).toString());
-      if (status > 0) response.writeHead(status, { 'content-type': 'application/json' }).end('{}');
+      if (this.status > 0) response.writeHead(this.status, { 'content-type': 'application/json' }).end('{}');
     });
   }
 

@@ -4,6 +4,9 @@ import type { NewRecord, Store, Stretch, WindowRow } from '../../../contract/sto
 import { SimulatedClock } from '../../../engine/clock.js';
 import { cutoffOf } from '../../../notice/cutoff.js';
 import type { ClickHouseOptions } from '../../../stores/clickhouse/options.js';
+import { Plans } from '../../../stores/clickhouse/plans.js';
+import { Tables } from '../../../stores/clickhouse/schema.js';
+import { ClickHouseServer } from '../../../stores/clickhouse/server.js';
 import { clickHouseStore, newArchive, startClickHouse } from '../../support/clickhouse.js';
 import { append, DAY_16_MS, HOUR_MS, newRecord } from '../../support/testStore.js';
 
@@ -61,7 +64,7 @@ t.test('a window covers what was accepted before its end, and the next one goes 
   const full = await store.openWindow(key(next, { type: 'F' }), next, 'monthly');
   t.same(await textOf(store, full), ['before', 'at the end']);
   const between = DAY_16_MS + HOUR_MS;
-  await t.rejects(store.openWindow(key(between), between, 'daily'), { code: 'WINDOW_CONFLICT', message: /later one/ });
+  await t.rejects(store.openWindow(key(between), between, 'daily'), { code: 'WINDOW_COVERED', message: /later one/ });
   t.match(await store.totals(), [
     { code: '0002', count: 2 },
     { code: '0003', count: 1 },
@@ -187,6 +190,49 @@ t.test(
     );
   },
 );
+
+t.test('a window begins where the one before it ended, whoever asks, and however late', { skip }, async (t) => {
+  const { store, clock, options } = await opened(t);
+  await append(store, newRecord('first'));
+  const next = DAY_16_MS + 24 * HOUR_MS;
+  clock.set(next + 1);
+  await store.openWindow(key(DAY_16_MS), DAY_16_MS, 'daily');
+  const row = await store.openWindow(key(next), next, 'daily');
+  const server = await ClickHouseServer.create(options);
+  t.teardown(() => server.close());
+  // another machine has looked for this window when it was not planned yet, and goes on now
+  const slow = new Plans(server, new Tables(options.database), 'slow');
+  t.equal(await slow.beginOf(key(next)), row.fromPosition + 1);
+  t.equal(await slow.beginOf(key(next)), DAY_16_MS, 'where the window before it ends, and not where it ends itself');
+});
+
+t.test('files that another machine has cut otherwise are found out', { skip }, async (t) => {
+  const one = await opened(t);
+  const other = await opened(t, { archive: one.options, ledger: join(t.testdirName, 'other.db') });
+  for (const { clock } of [one, other]) clock.set(DAY_16_MS + 1);
+  const baseName = 'KH_0002_2022111600_P_000001';
+  for (const [{ store }, records] of [
+    [one, 3],
+    [other, 2],
+  ] as const) {
+    const row = await store.openWindow(key(DAY_16_MS), DAY_16_MS, 'daily');
+    const iv = store.fileIv(baseName);
+    const state = 'planned' as const;
+    const plan = { baseName, window: key(DAY_16_MS), sequence: 1, records, textBytes: 40, iv, mtimeMs: 1, state };
+    store.planFile({ windowId: row.id, plan, fromPosition: 1, toPosition: records });
+  }
+  await one.store.filePacked(baseName, { packedName: `${baseName}.bin`, path: '/x', bytes: 10, sm3: 'ab' });
+  await one.store.fileDelivered(baseName, `/upload/${baseName}.bin`);
+  await t.rejects(other.store.openWindow(key(DAY_16_MS), DAY_16_MS, 'daily'), {
+    code: 'WINDOW_CONFLICT',
+    message: /with other records in it; all must cut with the same bytesMax/,
+  });
+});
+
+t.test('a file of a window of its own has an IV before any window of the archive', { skip }, async (t) => {
+  const { store } = await opened(t);
+  t.match(store.fileIv('KH_0002_2022111600_F_000001'), /^[0-9a-f]{32}$/);
+});
 
 t.test('trace finds a record in the ledger, in the archive, and in its windows', { skip }, async (t) => {
   const { store, clock } = await opened(t);
