@@ -28,6 +28,7 @@ export const command: Command = {
     'Takes away what need not be kept any longer (article 18): cards whose service ended longer ago than `retention` of the',
     'pipeline file says, with all that is kept of them, and old rows of the ledger. What an export or an open due file still',
     'needs stays. May run beside a daemon, which does the same by itself where `retention` has `at`; may be broken off.',
+    'Records in ClickHouse go there first; while it does not answer, or a window is being delivered, their cards stay.',
     '',
     '  --dry-run        counts what would go, and takes nothing',
     '  --vacuum         writes the database anew at the end: what is deleted is overwritten in any case, but not the copies',
@@ -53,7 +54,7 @@ export const command: Command = {
   },
 };
 
-async function run({ file, retention, site, archivePath, clickhouse }: CheckedConfig, given: Given): Promise<number> {
+async function run({ file, retention, site, archivePath }: CheckedConfig, given: Given): Promise<number> {
   if (!retention)
     throw new IovError(
       'CONFIG_INVALID',
@@ -72,8 +73,6 @@ async function run({ file, retention, site, archivePath, clickhouse }: CheckedCo
     print(PURGED.map((kind) => `${HEADINGS[kind].padEnd(12)}  ${purged[kind]}`).join('\n'));
     if (kept > 0) print(`kept          ${kept} cards that an export or an open due file still needs`);
   }
-  if (clickhouse)
-    complain('iovpipe: records in ClickHouse stay: only the ledger is purged; drop their partitions there');
   if (!logIsAway)
     complain('iovpipe: a reader holds the log of the database, where what went stays until the next purge');
   if (failure) complain(`iovpipe: ${failure.message}`);

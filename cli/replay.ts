@@ -131,14 +131,19 @@ interface Told {
 
 function tell({ read, fresh, seen, sent, dead }: Counts, { pipeline, parts, given, isDry, tellsNew }: Told): void {
   const counts = tellsNew ? { read, new: fresh, seenBefore: seen, dead } : { read, sent, dead };
+  const awaited = parts.reduce((sum, part) => sum + (part.awaited ?? 0), 0);
   if (given.values.json) {
     const topic = textOption(given, 'topic');
     const about = topic === undefined ? { files: filesOf(given) } : { topic };
-    printJson({ pipeline: pipeline.name, ...about, dryRun: isDry, parts, ...counts });
+    printJson({ pipeline: pipeline.name, ...about, dryRun: isDry, parts, ...counts, ...(awaited > 0 && { awaited }) });
     return;
   }
   const words = tellsNew ? `${fresh} new, ${seen} seen before` : `${sent} sent`;
   print(`${isDry ? 'dry run: ' : ''}${read} read, ${words}, ${dead} dead`);
   if (tellsNew && fresh === 0)
     print(isDry ? 'nothing would change in the archive' : 'nothing has changed in the archive');
+  if (awaited > 0)
+    print(
+      `${awaited} more are not replayed: the daemon has still to bring them (group ${pipeline.source.options.group})`,
+    );
 }

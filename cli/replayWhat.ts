@@ -3,6 +3,7 @@ import { IovError } from '../contract/error.js';
 import type { CipherOptions } from '../contract/peer.js';
 import { type CheckedConfig, type CheckedPipeline, givenBy } from '../engine/config.js';
 import type { Archived } from '../engine/replay.js';
+import type { TopicRange } from '../engine/replayTopic.js';
 import { type Given, textOption } from './command.js';
 import { boundOf, filesOf, partitionsOf } from './replayOptions.js';
 
@@ -51,21 +52,29 @@ export async function archivedOf(
   const { spec, options } = pipeline.source;
   const own = spec.name === 'kafka' ? options : {};
   const partitions = partitionsOf(given);
+  const bus = busOf(config, pipeline, given);
+  // those that a daemon gives the same messages
+  const positions = own.on === bus && Array.isArray(own.topics) && own.topics.length === 1 && own.topics[0] === topic;
+  // a ledger knows by itself what it has taken, from whichever of both; records that are known by their place stand elsewhere
+  const isBeside = positions && config.clickhouse !== undefined && pipeline.sink.spec.name === 'archive';
   const range = {
     topic,
     from: boundOf(given, 'from', 'earliest'),
     to: boundOf(given, 'to', 'latest'),
     ...(partitions && { partitions }),
+    ...(isBeside && { beside: besideOf(own) }),
   };
-  const bus = busOf(config, pipeline, given);
   const reading = {
     as,
     authenticated: own.authenticated === true,
     messageBytesMax: typeof own.messageBytesMax === 'number' ? own.messageBytesMax : 1_048_576,
-    // those that a daemon gives the same messages
-    positions: own.on === bus && Array.isArray(own.topics) && own.topics.length === 1 && own.topics[0] === topic,
+    positions,
   };
   return (connection) => new ArchivedTopic(connection(bus), range, reading);
+}
+
+function besideOf({ group, from }: CheckedPipeline['source']['options']): NonNullable<TopicRange['beside']> {
+  return { group: String(group), from: from === 'latest' ? 'latest' : 'earliest' };
 }
 
 function busOf(config: CheckedConfig, { source }: CheckedPipeline, given: Given): string {

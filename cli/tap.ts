@@ -24,14 +24,17 @@ export const command: Command = {
     }
     const most = countOf(textOption(given, 'count'));
     const daemon = await daemonOf(given);
+    const stop = stopSignal();
     let shown = 0;
-    for await (const { event, data } of daemon.events(`/api/tap?at=${encodeURIComponent(at)}`, stopSignal())) {
+    for await (const { event, data } of daemon.events(`/api/tap?at=${encodeURIComponent(at)}`, stop)) {
       if (event === 'skipped' && data !== '0' && !given.values.json) complain(`… ${data} more`);
       if (event !== 'item') continue;
       print(given.values.json ? data : line(daemon.parse<TappedItem>(data)));
       shown += 1;
       if (shown >= most) break;
     }
+    if (shown < most && !stop.aborted)
+      complain(`iovpipe: nothing more comes of ${at}: a reload changed it, or the daemon has ended`);
     return EXIT.done;
   },
 };

@@ -45,7 +45,10 @@ export async function untilBehind(
       signal,
     );
     for (let looks = 1; ; looks += 1) {
-      for (const [key, { place, to }] of open) if (await isCommitted(client, place, to)) open.delete(key);
+      for (const [key, { place, to }] of open) {
+        const [committed = 0] = await askCommitted(client, [place]);
+        if (committed >= to) open.delete(key);
+      }
       if (open.size === 0) return;
       if (looks % TOLD_EVERY === 1)
         log.info(
@@ -86,16 +89,49 @@ async function spansBefore(
   return open;
 }
 
+/**
+ * What a group has committed in these partitions of a topic, asked for once; undefined where it has committed nothing.
+ * @throws IovError KAFKA_UNREACHABLE, KAFKA_REFUSED, STOPPED
+ */
+export async function committedBy(
+  kafka: KafkaConnection,
+  group: string,
+  { topic, partitions }: { topic: string; partitions: readonly number[] },
+  signal: AbortSignal,
+): Promise<(number | undefined)[]> {
+  const late = AbortSignal.any([signal, AbortSignal.timeout(kafka.options.requestTimeoutMs)]);
+  let client: RdConsumer | undefined;
+  try {
+    client = await kafka.reach(
+      () => groupClient(kafka, group),
+      () => undefined,
+      late,
+    );
+    const places = partitions.map((partition) => ({ topic, partition }));
+    return (await askCommitted(client, places)).map((offset = -1) => (offset < 0 ? undefined : offset));
+  } catch (thrown) {
+    if (signal.aborted || !late.aborted) throw kafkaError(thrown, `group ${group}`);
+    const nothing = `expected an answer within ${kafka.options.requestTimeoutMs} ms, got none`;
+    throw new IovError('KAFKA_UNREACHABLE', `group ${group}: ${nothing}`, { cause: thrown });
+  } finally {
+    client?.disconnect();
+  }
+}
+
 /** Asks for a group’s offsets and is no member of it. */
 function groupClient(kafka: KafkaConnection, group: string): RdConsumer {
   const settings = { ...kafka.settings, 'group.id': group, 'enable.auto.commit': false };
   return new kafka.lib.KafkaConsumer(settings, {});
 }
 
-function isCommitted(client: RdConsumer, place: Place, to: number): Promise<boolean> {
+/** As Kafka has them; below 0, or undefined, where a group has committed nothing. */
+function askCommitted(client: RdConsumer, places: readonly Place[]): Promise<(number | undefined)[]> {
   return new Promise((resolve, reject) => {
-    const done: RdDone<readonly { offset?: number }[]> = (error, [mark] = []) =>
-      error ? reject(error) : resolve((mark?.offset ?? 0) >= to);
-    client.committed([place], ASK_MS, done);
+    const done: RdDone<readonly { partition: number; offset?: number }[]> = (error, marks = []) => {
+      if (error) return reject(error);
+      const found = new Map(marks.map(({ partition, offset }) => [partition, offset]));
+      resolve(places.map(({ partition }) => found.get(partition)));
+    };
+    client.committed([...places], ASK_MS, done);
   });
 }

@@ -18,6 +18,8 @@ const DIGEST = 'Digest';
 const TRACEPARENT = 'traceparent';
 
 const HEADER_BYTES_MAX = 256;
+/** An item that was made of others is known by all of them. */
+const PLATFORM_BYTES_MAX = 1_024;
 
 export function headersOf(tags: Tags): Record<string, string>[] {
   const headers: Record<string, string>[] = [];
@@ -36,7 +38,8 @@ export function taggedBy(headers: Message['headers'] = [], authenticated: boolea
   const found = new Map<string, string>();
   for (const header of headers) {
     for (const [name, value] of Object.entries(header)) {
-      if (value.length <= HEADER_BYTES_MAX) found.set(name, Buffer.from(value).toString());
+      if (value.length <= (name === PLATFORM ? PLATFORM_BYTES_MAX : HEADER_BYTES_MAX))
+        found.set(name, Buffer.from(value).toString());
     }
   }
   const tags: Tags = {};

@@ -34,12 +34,16 @@ export function readMessage(message: Message, reading: Reading): Required<Pick<I
   return { value, tags: tagsOf(message, reading, value), raw };
 }
 
-/** Of the value, else of the headers. A RequestID counts where a platform stands for it; else the message's own place does. */
+/**
+ * Of the value, else of the headers. A RequestID counts where a platform stands for it; else the message is known by its place,
+ * and a RequestID is what `trace` finds it by.
+ */
 export function tagsOf(message: Message, { authenticated, positions }: Reading, value: JsonObject = {}): Tags {
   const { topic, partition, offset, timestamp = -1 } = message;
   const tags = { ...taggedBy(message.headers, authenticated), ...taggedIn(value) };
-  if (tags.platformId === undefined || tags.requestId === undefined)
-    Object.assign(tags, ownIdentity(`topic ${topic}`, `${partition}/${offset}`));
+  const [of, place] = [`topic ${topic}`, `${partition}/${offset}`];
+  if (tags.requestId === undefined) Object.assign(tags, ownIdentity(of, place));
+  else if (tags.platformId === undefined) Object.assign(tags, ownIdentity(`${of} ${place}`, tags.requestId));
   const position = positions && timestamp >= 0 ? positionOf(partition, offset) : undefined;
   return position === undefined ? tags : Object.assign(tags, { position, acceptedAt: timestamp });
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '../contract/context.js';
+import { IovError } from '../contract/error.js';
 
 const PROCESS = fileURLToPath(new URL('./lanesGuardProcess.js', import.meta.url));
 const BEATS = 5;
@@ -67,6 +68,18 @@ export class Guard {
     clearInterval(this.#beating);
     if (this.#isStopped) return;
     this.#log.warn({}, 'the guard of the lanes has ended; it is started again');
-    this.#again = setTimeout(() => void this.start(), AGAIN_MS);
+    this.#startLater();
+  }
+
+  /** Until it succeeds: a system that is short of processes or memory may have some later. */
+  #startLater(): void {
+    this.#again = setTimeout(() => {
+      this.start().catch((thrown: unknown) => {
+        if (this.#isStopped) return;
+        const { code, message } = IovError.from(thrown, 'starting the guard of the lanes');
+        this.#log.error({ code, alarm: 'lanesFailed' }, `${message}; it is tried again`);
+        this.#startLater();
+      });
+    }, AGAIN_MS);
   }
 }

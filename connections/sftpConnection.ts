@@ -72,6 +72,7 @@ export class SftpConnection implements Connection {
   /**
    * Brings a local file to `directory/name` on the server, under that name only once it is complete.
    * @param options.onStep called at each attempt, also one that finds no server, and as bytes are taken
+   * @param options.again it is sent even if it is there; else, where lanes are shared, another machine may have sent it
    * @param options.sequence of a file in a window: where lanes are shared it is delivered only while its lane is ours
    * @throws IovError SFTP_REFUSED (no such directory, no permission, wrong key or host key), FILE_UNREADABLE, LANE_LOST, STOPPED
    */
@@ -81,15 +82,17 @@ export class SftpConnection implements Connection {
     name: string,
     options: {
       resumed?: boolean;
+      again?: boolean;
       sequence?: number | undefined;
       onUploading(): Promise<void>;
       onStep?(): void;
       signal: AbortSignal;
     },
   ): Promise<{ remotePath: string }> {
-    const { signal, onUploading, onStep, sequence, resumed = false } = options;
-    const { window, chunkBytes } = this.#settings;
-    const delivery = new Delivery({ ...file, directory, name, window, chunkBytes, resumed, onUploading, onStep });
+    const { signal, onUploading, onStep, sequence, resumed = false, again = false } = options;
+    const { window, chunkBytes, lanes } = this.#settings;
+    const knows = { resumed, maybeThere: lanes !== undefined && !again };
+    const delivery = new Delivery({ ...file, directory, name, window, chunkBytes, ...knows, onUploading, onStep });
     const doing = {
       verb: 'delivering',
       name,

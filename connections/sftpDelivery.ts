@@ -16,6 +16,8 @@ export interface DeliveryOptions {
   chunkBytes: number;
   /** The ledger said `uploading`: an attempt of an earlier run may have come to the end. */
   resumed: boolean;
+  /** Another machine may have delivered it, and its note may be lost: what has its name and its size is this file. */
+  maybeThere: boolean;
   /** Called once, before the first byte goes out. */
   onUploading(): Promise<void>;
   /** Called whenever the server has taken more of it. */
@@ -54,6 +56,7 @@ export class Delivery {
   async attempt(session: SftpSession): Promise<void> {
     this.progress.attempt += 1;
     if (this.#maybeRenamed && (await this.#isDelivered(session))) return;
+    if (this.#options.maybeThere && (await this.#isThere(session))) return;
     const whole = this.#uploaded && (await session.stat(this.#tmpPath))?.size === this.#options.bytes;
     if (!whole) await this.#upload(session);
     this.#uploaded = true;
@@ -65,6 +68,13 @@ export class Delivery {
   async #isDelivered(session: SftpSession): Promise<boolean> {
     const final = await session.stat(this.remotePath);
     return final?.size === this.#options.bytes && (await session.stat(this.#tmpPath)) === undefined;
+  }
+
+  /** The final name has the size; a `.tmp` beside it is of no use any more. */
+  async #isThere(session: SftpSession): Promise<boolean> {
+    if ((await session.stat(this.remotePath))?.size !== this.#options.bytes) return false;
+    await session.remove(this.#tmpPath);
+    return true;
   }
 
   async #upload(session: SftpSession): Promise<void> {
@@ -143,6 +153,8 @@ export class Delivery {
     } catch (error) {
       if (!(error instanceof SftpStatusError)) throw error; // no reply: the next attempt looks
       if (await this.#isDelivered(session)) return;
+      // whoever had its lane has been faster, on a server that does not replace
+      if (this.#options.maybeThere && (await this.#isThere(session))) return;
       const there = await session.stat(this.remotePath);
       if (!there) throw error;
       throw refused(

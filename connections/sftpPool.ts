@@ -107,16 +107,13 @@ export class SftpPool implements LaneUser {
   }
 
   async vacate(hurry: AbortSignal): Promise<void> {
-    const refused = () => [...this.#members].some(({ lanes }) => lanes?.refusal());
-    // while there is time the server closes its end, too, before anybody else gets the lane
-    const close = (session: SftpSession) => (refused() ? session.drop(this.#lost()) : void session.end(this.#lost()));
     for (const [session, timer] of this.#idle) {
       clearTimeout(timer);
       this.#idle.delete(session);
-      close(session);
+      void this.#endLost(session);
     }
     const breakOff = () => {
-      for (const session of this.#sessions) close(session);
+      for (const session of this.#sessions) void this.#endLost(session);
       for (const opening of this.#opening.keys()) opening.abort();
     };
     hurry.addEventListener('abort', breakOff, { once: true });
@@ -141,24 +138,41 @@ export class SftpPool implements LaneUser {
 
   /** Opens a connection on a place that the caller has taken. */
   async #open(member: PoolMember, signal: AbortSignal): Promise<SftpSession> {
-    const mayGoOn = () => member.lanes === undefined || this.#places <= this.size;
     const vacated = new AbortController();
+    const opening = this.#opened(member, AbortSignal.any([signal, vacated.signal]));
+    this.#opening.set(vacated, opening);
     try {
-      if (!mayGoOn()) throw this.#lost();
-      const opening = SftpSession.open(member, AbortSignal.any([signal, vacated.signal]));
-      this.#opening.set(vacated, opening);
-      const session = await opening;
-      this.#sessions.add(session);
-      void session.closed.then(() => this.#closed(session, member.replaceAfterMs));
-      if (mayGoOn()) return session;
-      void session.end();
+      return await opening;
     } catch (error) {
-      void this.#freePlace(member.replaceAfterMs);
-      if (!vacated.signal.aborted) throw error;
+      throw vacated.signal.aborted ? this.#lost() : error;
     } finally {
       this.#opening.delete(vacated);
     }
+  }
+
+  /** Rejects only when there is no connection any more: one that was opened in vain has been closed. */
+  async #opened(member: PoolMember, signal: AbortSignal): Promise<SftpSession> {
+    const mayGoOn = () => member.lanes === undefined || this.#places <= this.size;
+    let session: SftpSession;
+    try {
+      if (!mayGoOn()) throw this.#lost();
+      session = await SftpSession.open(member, signal);
+    } catch (error) {
+      void this.#freePlace(member.replaceAfterMs);
+      throw error;
+    }
+    this.#sessions.add(session);
+    void session.closed.then(() => this.#closed(session, member.replaceAfterMs));
+    if (mayGoOn()) return session;
+    await this.#endLost(session);
     throw this.#lost();
+  }
+
+  /** While there is time the server closes its end, too, before anybody else gets the lane. */
+  async #endLost(session: SftpSession): Promise<void> {
+    if ([...this.#members].some(({ lanes }) => lanes?.refusal())) session.drop(this.#lost());
+    else void session.end(this.#lost());
+    await session.closed;
   }
 
   #closed(session: SftpSession, replaceAfterMs: number): void {

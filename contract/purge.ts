@@ -43,11 +43,12 @@ export interface Purges {
    * @param purge undefined for a dry run, which only counts
    * @param isOver asked about its state inside the transaction
    * @param pictures removes, or counts, its pictures inside the transaction; what it throws undoes the card
+   * @param recordsElsewhere how many records of it have gone on another machine: they count as well
    */
   card(
     purge: number | undefined,
     iccid: string,
-    rules: { beforeMs: number; isOver(state: CardState): boolean; pictures(): number },
+    rules: { beforeMs: number; isOver(state: CardState): boolean; pictures(): number; recordsElsewhere?: number },
   ): Promise<Purged | undefined>;
   /** The next rows of a kind: how many of them went, and where to go on; `afterRow` is undefined at the end. */
   old(

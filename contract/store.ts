@@ -186,8 +186,9 @@ export interface Store {
   /**
    * Whether a record stands at this position (`tags.position`) already: what a replay asks, to tell what is new. Only of an
    * archive that knows records by their place in a topic; nothing else needs to be remembered of those there.
+   * @param kind as it is stored: `KH`, `CL reported`
    */
-  holds?(kind: 'KH' | 'CL', code: string, position: number): Promise<boolean>;
+  holds?(kind: string, code: string, position: number): Promise<boolean>;
 
   // ── windows and files ──
   codes(kind: 'KH' | 'CL', cutoffMs: number): string[] | Promise<string[]>;
@@ -244,6 +245,13 @@ export interface Store {
   cards(filter: CardFilter): CardState[];
   readonly samples: Samples;
   readonly purges: Purges;
+  /**
+   * Deletes the records of cards, or only counts them, in an archive that is on another machine: what `purges` cannot do in the
+   * ledger's transaction. A record is needed until its `P` window, and any other that is open over it, has been delivered.
+   * @returns how many of each card, 0 for one that has none; a card that is not named keeps its records, and so it stays
+   * @throws IovError STORE_FAILED; what has gone by then is gone
+   */
+  purgeRecords?(iccids: readonly string[], dryRun: boolean): Promise<ReadonlyMap<string, number>>;
 
   // ── received files ──
   readonly received: Received;

@@ -5,8 +5,10 @@ export interface Tags {
   /** Table 1, 5, 7, 10: RequestID. */
   requestId?: string;
   /**
-   * The platform that sent this item, once authenticated; `topic NAME` where a message is known only by its place there, which
-   * its requestId says then; absent where it comes from a file or from the state by card.
+   * The platform that sent this item, once authenticated. With a space in it, it is no platform, and tells an item from others
+   * together with its requestId: `topic NAME` where that is `PARTITION/OFFSET`, `topic NAME PARTITION/OFFSET` where the message
+   * bears a RequestID that no platform stands for, `file DIGEST` where it is a line; `… for …` where an item was made of
+   * another one for a request. Absent where an item is not known again.
    */
   platformId?: string;
   /** Car maker (table 7, 10: Code) or operator. */
@@ -45,6 +47,14 @@ export function withoutPlace(tags: Tags): Tags {
 /** What a message or line without the RequestID of a platform is known again by. No platform's id has a space in it. */
 export function ownIdentity(of: string, place: string): Pick<Tags, 'platformId' | 'requestId'> {
   return { platformId: of, requestId: place };
+}
+
+/** What an item is known again by that was made of another one, for a request; undefined where one of them is not known again. */
+export function madeFor(of: Tags, request: Tags): string | undefined {
+  if (of.platformId === undefined || of.requestId === undefined) return undefined;
+  if (request.platformId === undefined || request.requestId === undefined) return undefined;
+  const card = request.part === undefined ? '' : ` card ${request.part}`;
+  return `${of.platformId} ${of.requestId} for ${request.platformId}${card}`;
 }
 
 /** Whether somebody asked for this under a RequestID of theirs; a place in a topic or a file is no request. */

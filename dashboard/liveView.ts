@@ -168,10 +168,9 @@ export class LiveWatch {
   }
 
   #connections(): ConnectionView[] {
-    const { connections } = this.#engine.config;
-    return [...this.#engine.connections].flatMap(([name, { usage, uploads = [] }]) => {
-      const kind = connections[name]?.spec.name;
-      return usage && kind ? [{ name, kind, ...usage, uploads }] : [];
+    return Object.entries(this.#engine.config.connections).flatMap(([name, { spec }]) => {
+      const { usage, uploads = [] } = this.#engine.connections.get(name) ?? {};
+      return usage ? [{ name, kind: spec.name, ...usage, uploads }] : [];
     });
   }
 }

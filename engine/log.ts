@@ -1,7 +1,7 @@
-import { writeSync } from 'node:fs';
 import pino from 'pino';
 import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
+import { systemClock } from './clock.js';
 import { prettyLine } from './prettyLine.js';
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -32,7 +32,10 @@ export function formatOf(text: string): LogFormat {
 
 /** Lines on stderr, where journald and people find them; stdout stays free for data. */
 export function openLog({ level, format = 'json' }: LogOptions): Log {
-  const pretty = { write: (line: string) => void writeSync(2, prettyLine(line, process.stderr.isTTY)) };
+  return format === 'pretty' ? prettyLog(level) : jsonLog(level);
+}
+
+function jsonLog(level: LogLevel): Log {
   return pino(
     {
       level,
@@ -40,6 +43,14 @@ export function openLog({ level, format = 'json' }: LogOptions): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    format === 'pretty' ? pretty : pino.destination({ fd: 2, sync: true }),
+    pino.destination({ fd: 2, sync: true }),
   );
+}
+
+function prettyLog(least: LogLevel): Log {
+  const at = (level: LogLevel) => (fields: object, message: string) => {
+    if (LEVELS.indexOf(level) < LEVELS.indexOf(least)) return;
+    process.stderr.write(prettyLine({ level, atMs: systemClock.now(), message, fields }, process.stderr.isTTY));
+  };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }

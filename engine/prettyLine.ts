@@ -2,18 +2,27 @@
 const COLOURS: Readonly<Record<string, string>> = { info: '36', warn: '33', error: '31' };
 const DIM = '2';
 
+/** One line of the log. */
+export interface Said {
+  level: string;
+  atMs: number;
+  message: string;
+  fields: object;
+}
+
 /**
- * A JSON line of the log as a person reads it: `14:03:09 warn  a delivery broke; it is tried again  file=… attempt=2`. The
- * time is that of the machine.
+ * A line of the log as a person reads it: `14:03:09 warn  a delivery broke; it is tried again  file=… attempt=2`. The time is
+ * that of the machine.
  */
-export function prettyLine(line: string, coloured: boolean): string {
-  const { level, time, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
+export function prettyLine({ level, atMs, message, fields }: Said, coloured: boolean): string {
   const paint = (code: string | undefined, words: string) =>
     coloured && code !== undefined && words !== '' ? `\u001B[${code}m${words}\u001B[0m` : words;
-  const clock = new Date(String(time)).toTimeString().slice(0, 8);
-  const told = Object.entries(fields).map(([name, value]) => `${name}=${worded(value)}`);
+  const clock = new Date(atMs).toTimeString().slice(0, 8);
+  const told = Object.entries(fields).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${worded(value)}`],
+  );
   const words = [
-    `${paint(DIM, clock)} ${paint(COLOURS[String(level)], String(level).padEnd(5))} ${harmless(String(msg))}`,
+    `${paint(DIM, clock)} ${paint(COLOURS[level], level.padEnd(5))} ${harmless(message)}`,
     paint(DIM, told.join(' ')),
   ];
   return `${words.filter((part) => part !== '').join('  ')}\n`;

@@ -14,6 +14,8 @@ export interface Part {
   name: string;
   from: number;
   to?: number;
+  /** So many that were asked for are left to the daemon, which has not brought them yet. */
+  awaited?: number;
 }
 
 /** A message or a line, not looked into yet. */

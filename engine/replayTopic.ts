@@ -1,6 +1,7 @@
+import { committedBy } from '../connections/kafkaBehind.js';
 import type { KafkaConnection } from '../connections/kafkaConnection.js';
 import { originOf, type Reading, readMessage, tagsOf } from '../connections/kafkaMessage.js';
-import type { Bound, KafkaRange } from '../connections/kafkaRange.js';
+import type { Bound, KafkaRange, Span } from '../connections/kafkaRange.js';
 import type { Message } from '../connections/rdkafka.js';
 import { IovError } from '../contract/error.js';
 import type { Tags } from '../contract/tags.js';
@@ -12,6 +13,8 @@ export interface TopicRange {
   to: Bound;
   /** All of them where absent. */
   partitions?: readonly number[];
+  /** The group that brings this topic in, where a record must not be brought in beside it. */
+  beside?: { group: string; from: 'earliest' | 'latest' };
 }
 
 const POLL_MESSAGES_MAX = 500;
@@ -23,6 +26,7 @@ const QUIET_MS_MAX = 50;
 /** A stretch of a topic, read from a consumer of its own, so that no group is disturbed. */
 export class ArchivedTopic implements Archived {
   readonly key: string;
+  readonly #connection: KafkaConnection;
   readonly #wanted: TopicRange;
   readonly #reading: Reading;
   readonly #range: KafkaRange;
@@ -31,6 +35,7 @@ export class ArchivedTopic implements Archived {
   constructor(connection: KafkaConnection, wanted: TopicRange, reading: Reading) {
     const { topic, from, to, partitions } = wanted;
     this.key = `replay ${topic} ${JSON.stringify([from, to, partitions ?? 'all'])}`;
+    this.#connection = connection;
     this.#wanted = wanted;
     this.#reading = reading;
     this.#silenceMs = connection.options.requestTimeoutMs;
@@ -41,7 +46,23 @@ export class ArchivedTopic implements Archived {
     const { from, to, partitions } = this.#wanted;
     await this.#range.open(signal);
     const spans = await this.#range.spans(from, to, partitions);
-    return spans.map((span) => ({ name: String(span.partition), from: span.from, to: span.to }));
+    const brought = await this.#brought(spans, signal);
+    return spans.map(({ partition, from, to }, index) => {
+      const end = Math.max(from, Math.min(to, brought[index] ?? to));
+      return { name: String(partition), from, to: end, ...(end < to && { awaited: to - end }) };
+    });
+  }
+
+  /**
+   * Where in each partition the daemon goes on: what comes from there on it brings in itself. Brought in before it, a record
+   * would count as accepted twice, now and when the broker took it, and stand in two windows.
+   */
+  async #brought(spans: readonly Span[], signal: AbortSignal): Promise<(number | undefined)[]> {
+    const { topic, beside } = this.#wanted;
+    if (!beside) return [];
+    const partitions = spans.map(({ partition }) => partition);
+    const committed = await committedBy(this.#connection, beside.group, { topic, partitions }, signal);
+    return committed.map((offset) => (offset === undefined && beside.from === 'earliest' ? 0 : offset));
   }
 
   async *read(parts: readonly Part[], signal: AbortSignal): AsyncGenerator<readonly Entry[]> {

@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { CardState } from '../contract/card.js';
 import type { Clock, Log, Site } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import { nothingPurged, type OldKind, PURGED, type Purged } from '../contract/purge.js';
@@ -13,6 +14,8 @@ const DAY_MS = 86_400_000;
 const PAGE = 500;
 /** Cards that go in one transaction. */
 const TOGETHER = 20;
+/** Cards whose records go together on another machine, where each deletion costs as much as many. */
+const TOGETHER_ELSEWHERE = 2_000;
 const OLD_KINDS: readonly OldKind[] = ['dueFiles', 'deadLetters', 'samples', 'files'];
 /** No pipeline can be called so, and its turns are remembered among those of the pipelines. */
 const SCHEDULE = '(retention)';
@@ -34,7 +37,7 @@ export interface PurgeOrder {
 export interface PurgeOutcome extends Purged {
   /** Cards whose term is over, kept since an export or an open due file still needs them. */
   kept: number;
-  /** Why cards among them could not be purged, if it was for another reason: pictures that cannot be removed. */
+  /** Why cards among them could not be purged, if it was for another reason: their pictures cannot be removed, the archive is away. */
   failure?: IovError;
   /** False where something still holds the database's log, which is overwritten in time. */
   logIsAway: boolean;
@@ -71,26 +74,77 @@ async function purgeCards(
   sum: PurgeOutcome,
 ): Promise<void> {
   const endOf = compileServiceEnd(site);
-  const isOver = (state: Parameters<typeof endOf>[0]) => (endOf(state) ?? beforeMs) < beforeMs;
-  const purgeOne = async (iccid: string) => {
+  const isOver = (state: CardState) => (endOf(state) ?? beforeMs) < beforeMs;
+  const purgeOne = async ([iccid, recordsElsewhere]: [string, number]) => {
     const pictures = () => directories.reduce((total, folder) => total + removePictures(folder, iccid, dryRun), 0);
-    const gone = await store.purges.card(id, iccid, { beforeMs, isOver, pictures }).catch((thrown: unknown) => {
+    const rules = { beforeMs, isOver, pictures, recordsElsewhere };
+    const gone = await store.purges.card(id, iccid, rules).catch((thrown: unknown) => {
       if (!(thrown instanceof IovError && thrown.code === 'FILE_UNREADABLE')) throw thrown;
       sum.failure ??= thrown; // one card does not hold up the others
     });
     if (!gone) sum.kept += 1;
     else for (const kind of PURGED) sum[kind] += gone[kind];
   };
+  const elsewhere = recordsElsewhere(store, dryRun, (thrown) => {
+    if (!signal?.aborted) sum.failure ??= thrown;
+  });
+  for await (const over of cardsOver(store, isOver, signal)) {
+    const rules = { beforeMs, isOver, pictures: () => 0 };
+    const isNeeded = async (iccid: string) => (await store.purges.card(undefined, iccid, rules)) === undefined;
+    const going = await elsewhere(over, isNeeded);
+    sum.kept += over.length - going.length;
+    for (let first = 0; first < going.length && !signal?.aborted; first += TOGETHER) {
+      await Promise.all(going.slice(first, first + TOGETHER).map(purgeOne));
+    }
+  }
+}
+
+/** Cards whose term is over, in groups. */
+async function* cardsOver(
+  store: Store,
+  isOver: (state: CardState) => boolean,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<string[]> {
+  const together = store.purgeRecords ? TOGETHER_ELSEWHERE : 1;
+  let over: string[] = [];
   for (let afterIccid = ''; !signal?.aborted; ) {
     const page = store.cards({ afterIccid, limit: PAGE });
-    const over = page.filter(isOver).map(({ iccid }) => iccid);
-    for (let first = 0; first < over.length && !signal?.aborted; first += TOGETHER) {
-      await Promise.all(over.slice(first, first + TOGETHER).map(purgeOne));
+    over.push(...page.filter(isOver).map(({ iccid }) => iccid));
+    const isEnd = page.length < PAGE;
+    if (over.length > 0 && (isEnd || over.length >= together)) {
+      yield over;
+      over = [];
     }
-    if (page.length < PAGE) return;
+    if (isEnd) return;
     afterIccid = page.at(-1)?.iccid ?? '';
     await othersTurn();
   }
+}
+
+/**
+ * Where records are on another machine, they go before their card: as long as one is there the card stays here, and with it
+ * the way to find it. A machine that does not answer is told once, and left alone until the next purge.
+ * @returns for cards of which those that may go now, with how many records have gone
+ */
+function recordsElsewhere(store: Store, dryRun: boolean, failed: (thrown: IovError) => void) {
+  let isAway = false;
+  return async (
+    iccids: readonly string[],
+    isNeeded: (iccid: string) => Promise<boolean>,
+  ): Promise<[string, number][]> => {
+    if (!store.purgeRecords) return iccids.map((iccid) => [iccid, 0]);
+    if (isAway) return [];
+    const needed = await Promise.all(iccids.map(isNeeded));
+    const free = iccids.filter((_, index) => !needed[index]);
+    if (free.length === 0) return [];
+    try {
+      return [...(await store.purgeRecords(free, dryRun))];
+    } catch (thrown) {
+      isAway = true;
+      failed(IovError.from(thrown));
+      return [];
+    }
+  };
 }
 
 /**
@@ -128,7 +182,8 @@ export async function keepRetention(
       try {
         const order = { afterServiceDays, directories, site, dryRun: false, signal };
         const { failure, ...outcome } = await purge(store, clock, order);
-        log.info({ afterServiceDays, ...outcome }, signal.aborted ? 'a purge was broken off' : 'purged');
+        const [done, partly] = ['purged', 'purged in part; the next turn goes on'];
+        log.info({ afterServiceDays, ...outcome }, signal.aborted ? 'a purge was broken off' : failure ? partly : done);
         if (failure) throw failure;
       } catch (thrown) {
         const { code, message } = IovError.from(thrown);

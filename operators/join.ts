@@ -5,7 +5,7 @@ import type { Context } from '../contract/context.js';
 import { IovError, reasonOf } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 import type { CardContent, CardSide, CardState, Effect } from '../contract/store.js';
-import { isRequest, type JsonObject, type Tags, withoutPlace } from '../contract/tags.js';
+import { isRequest, type JsonObject, madeFor, type Tags, withoutPlace } from '../contract/tags.js';
 import { personOf } from '../notice/person.js';
 import type { Merge } from '../notice/registration.js';
 import { CardTurns } from '../stores/cardTurns.js';
@@ -184,8 +184,9 @@ class Join implements Kernel {
   }
 
   /**
-   * The table-12 record and its tags. That of changed card data bears the RequestID of its registration, so that `trace`
-   * finds it, and no platform: no platform sent it, and so it is no retry of that request; nor has it a place in a topic.
+   * The table-12 record and its tags. That of card data bears the RequestID of its registration, so that `trace` finds it, but
+   * is no retry of that request: it is known again by both sides (made and sent, and made again after a crash). Nor has it a
+   * place in a topic.
    */
   #merged(item: Item, content: CardContent, other: CardContent): { value: JsonObject; tags: Tags } {
     const operType = operTypeOf(content) ?? operTypeOf(other) ?? '';
@@ -193,9 +194,10 @@ class Join implements Kernel {
       const value = this.#options.merge(content.fields, other.fields, operType);
       return { value, tags: { ...item.tags, operType } };
     }
-    const { platformId: _platform, digest: _digest, ...registered } = { ...content.tags, ...other.tags };
+    const { platformId: _platform, part: _part, digest: _digest, ...rest } = { ...content.tags, ...other.tags };
+    const platformId = madeFor(content.tags, other.tags);
     const value = this.#options.merge(other.fields, content.fields, operType);
-    return { value, tags: { ...registered, operType } };
+    return { value, tags: { ...rest, ...(platformId !== undefined && { platformId }), operType } };
   }
 
   /** Stores a side that waits for the other; its receipt settles when it is on the disk. */

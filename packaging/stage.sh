@@ -16,7 +16,7 @@ mkdir -p "$lib/dist" "$destination/usr/bin" "$destination/usr/lib/systemd/system
 tar -C dist --exclude=./test --exclude=./bench --exclude='*.map' --exclude='.tsbuildinfo' -cf - . | tar -C "$lib/dist" -xf -
 mkdir -p "$lib/dashboard"
 cp -R dashboard/page "$lib/dashboard/"
-cp -R package.json pipeline.yaml peers.yaml pipelines pipeline.schema.json LICENSE "$lib/"
+cp -R package.json pipeline.yaml pipeline.test.yaml peers.yaml pipelines pipeline.schema.json test.schema.json LICENSE "$lib/"
 
 # Packages that run, as they are installed here; what they were compiled from stays behind.
 npm ls --omit=dev --all --parseable 2>/dev/null | sed -n "s#^$root/##p" | sort -u |
@@ -36,13 +36,23 @@ SCRIPT
 chmod 0755 "$destination/usr/bin/iovpipe" "$lib/node"
 
 cp packaging/systemd/iovpipe.service "$destination/usr/lib/systemd/system/"
-cp docs/*.md CHANGELOG.md README.md README.zh-CN.md "$doc/"
-cp -R packaging/grafana packaging/prometheus "$doc/"
+# The documents as they stand in a clone, so that their links lead somewhere.
+mkdir -p "$doc/packaging"
+cp -R docs CHANGELOG.md CONTRIBUTING.md README.md README.zh-CN.md "$doc/"
+cp -R packaging/grafana packaging/prometheus packaging/compose.yaml "$doc/packaging/"
+for name in pipelines pipeline.yaml pipeline.test.yaml peers.yaml pipeline.schema.json test.schema.json; do
+  ln -s "../../../lib/iovpipe/$name" "$doc/$name"
+done
 cp LICENSE "$doc/copyright"
 mkdir -p "$destination/usr/share/man/man1"
 gzip -9nc packaging/man/iovpipe.1 >"$destination/usr/share/man/man1/iovpipe.1.gz"
-mkdir -p "$destination/usr/share/bash-completion/completions"
-"$destination/usr/bin/iovpipe" completion bash >"$destination/usr/share/bash-completion/completions/iovpipe"
+completion() {
+  mkdir -p "$destination/usr/share/$2"
+  "$destination/usr/bin/iovpipe" completion "$1" >"$destination/usr/share/$2/$3"
+}
+completion bash bash-completion/completions iovpipe
+completion zsh zsh/vendor-completions _iovpipe
+completion fish fish/vendor_completions.d iovpipe.fish
 
 # What a site edits: the shipped file, with everything that is written below /var/lib/iovpipe.
 state=/var/lib/iovpipe

@@ -18,10 +18,10 @@ if (major < NODE[0] || (major === NODE[0] && minor < NODE[1])) {
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 
-function run(command, ...args) {
+function run(command, args, hint = '') {
   const { status, error } = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
   if (error || status !== 0) {
-    process.stderr.write(`setup: ${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}\n`);
+    process.stderr.write(`setup: ${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}\n${hint}`);
     process.exit(2);
   }
 }
@@ -33,22 +33,24 @@ if (forTests) installServices();
 // the compiled modules stand at the end of an installation: one that was broken off, for want of a compiler perhaps, goes on here
 const SQLITE = 'node_modules/better-sqlite3/build/Release/better_sqlite3.node';
 const packagesChanged = changedAt('node_modules/.package-lock.json') < changedAt('package-lock.json');
-if (packagesChanged || !existsSync(SQLITE)) provideCompiler();
 if (packagesChanged) {
   process.stdout.write('setup: installing packages\n');
   // `npm ci` refuses a lockfile without the optional packages of platforms that a registry does not offer;
   // this takes the same versions from it, and leaves it as it is. Native packages are compiled one by one, when needed.
-  run('npm', 'install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts');
+  run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts']);
 }
 if (packagesChanged || !existsSync(SQLITE)) {
   process.stdout.write('setup: compiling better-sqlite3, which takes about a minute\n');
-  run('npm', 'rebuild', 'better-sqlite3', 'ssh2');
+  installPackages(compilers());
+  const missing = compilers();
+  const hint = `setup: it wants ${missing.join(', ')}; as root: apt-get install ${missing.join(' ')}\n`;
+  run('npm', ['rebuild', 'better-sqlite3', 'ssh2'], missing.length > 0 ? hint : '');
 }
 if (forTests && !existsSync('node_modules/node-rdkafka/build/Release/node-librdkafka.node')) compileKafka();
-run(process.execPath, 'node_modules/typescript/bin/tsc', '-b');
+run(process.execPath, ['node_modules/typescript/bin/tsc', '-b']);
 chmodSync('dist/cli/main.js', 0o755); // `npx iovpipe`
 if (forTests && (!existsSync('node_modules/@tapjs/test-built') || !existsSync('.tap/plugins'))) {
-  run(process.execPath, 'node_modules/.bin/tap', 'build');
+  run(process.execPath, ['node_modules/.bin/tap', 'build']);
 }
 
 /**
@@ -67,23 +69,15 @@ function compileKafka() {
   if (!done) process.stderr.write('setup: node-rdkafka cannot be compiled here; tests that need Kafka are skipped\n');
 }
 
-/** What compiles native packages; installed where that can be done, else told. */
-function provideCompiler() {
+/** What native packages are compiled with and is not there; Debian's packages have the same names. */
+function compilers() {
   const folders = (process.env.PATH ?? '').split(':');
-  const wanting = () => ['g++', 'make', 'python3'].filter((name) => !folders.some((folder) => existsSync(`${folder}/${name}`)));
-  const missing = wanting();
-  if (missing.length === 0) return;
-  installPackages(missing);
-  if (wanting().length === 0) return;
-  process.stderr.write(
-    `setup: SQLite is compiled here, for which ${wanting().join(', ')} must be there. As root: apt-get install ${missing.join(' ')}\n`,
-  );
-  process.exit(2);
+  return ['g++', 'make', 'python3'].filter((name) => !folders.some((folder) => existsSync(`${folder}/${name}`)));
 }
 
 /** As root on Debian; elsewhere nothing happens. */
 function installPackages(names) {
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
+  if (names.length === 0 || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
   process.stdout.write(`setup: installing ${names.join(', ')}\n`);
   spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore' });
   // the tests start a server of their own; the system's must not start by being installed
@@ -113,6 +107,5 @@ function installServices() {
     ['/usr/bin/systemd-analyze', 'systemd'],
     ['/usr/bin/python3', 'python3'],
   ];
-  const missing = wanted.filter(([path]) => !existsSync(path)).map(([, name]) => name);
-  if (missing.length > 0) installPackages(missing);
+  installPackages(wanted.filter(([path]) => !existsSync(path)).map(([, name]) => name));
 }

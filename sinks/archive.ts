@@ -6,7 +6,8 @@ import type { Item, Lines } from '../contract/item.js';
 import type { Effect } from '../contract/store.js';
 import { isRequest } from '../contract/tags.js';
 import { sm3Hex } from '../crypto/digest.js';
-import { requestOnce } from '../stores/requestOnce.js';
+import { requestOnce, seenRequest } from '../stores/requestOnce.js';
+import { storedKind } from '../stores/storedKind.js';
 
 export const spec = defineSink({
   name: 'archive',
@@ -94,13 +95,17 @@ class ArchiveSink implements Sink {
       for (const bytes of records) transaction.append({ kind, code, ...from, bytes, reported });
     };
     const { store } = this.#context;
+    const request = { kind, tags, textDigest: textDigestOf(item, records) };
     if (position !== undefined && store.holds) {
-      // known by its place, and so no request need be remembered; only a replay has to ask
-      if (acceptedAt === undefined && (await store.holds(kind, code, position))) return;
+      // known by its place, and so no request need be remembered; only a replay has to ask, and a dead letter that was sent
+      // again stands at another place, under its request
+      if (acceptedAt === undefined) {
+        if (store.read((state) => seenRequest(state, request))) return;
+        if (await store.holds(storedKind({ kind, reported }), code, position)) return;
+      }
       await store.commit([...item.effects, append]);
       return;
     }
-    const request = { kind, tags, textDigest: textDigestOf(item, records) };
     const changed = () => this.#noteChange(item);
     await store.commit([requestOnce(request, [...item.effects, append], changed)]);
   }

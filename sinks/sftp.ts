@@ -23,7 +23,8 @@ export const spec = defineSink({
   summary: 'Delivers files to an SFTP server: as .tmp first, under the final name once complete.',
   description: [
     'The ledger notes each step. After a crash a file is taken up where the ledger says it stood: one that may have been',
-    'renamed already is looked for before it is sent again. Once delivered, the file leaves the outbox.',
+    'renamed already is looked for before it is sent again. Where lanes are shared every file is: the machine that had the lane',
+    'may have delivered it and died before it could say so. Once delivered, the file leaves the outbox.',
     'Writes go on in parallel over the connection’s pool; a delivery is tried again until it succeeds or is refused.',
   ].join('\n'),
   sections: ['6.1.3.1', '6.2.1.1', '6.2.2.1', '6.2.3.1'],
@@ -46,6 +47,8 @@ export const spec = defineSink({
         if (plan?.state !== 'delivered') {
           const { remotePath } = await connection.deliver({ localPath: path, bytes }, directory, name, {
             resumed: plan === undefined || plan.state === 'uploading', // of a received file nothing else tells
+            // the ledger knows where it was delivered before, and that it is to be delivered once more (--again)
+            again: plan !== undefined && context.store.file(plan.baseName)?.remotePath !== undefined,
             sequence: plan?.sequence,
             onUploading: () => context.store.fileUploading(baseNameOf(name)),
             onStep: () => {

@@ -16,7 +16,8 @@ interface Range {
 
 /**
  * Finds records that came twice, under two positions: a caller that tried again at another machine, a producer that sent
- * again. What is the same request of the same platform for the same card as one that was accepted earlier, at most
+ * again, a dead letter that was retried and then replayed. What is the same request of the same platform for the same card, or
+ * of the same place in a topic or a file (`ownIdentity`), as one that was accepted earlier, at most
  * `horizonMs` before, is noted in `excluded`. The earlier one counts (at the same time that of the lower position), so that
  * nothing is excluded from a window that has been planned; and the answer is the same whoever asks, and however often.
  */
@@ -41,7 +42,7 @@ async function excludeIn(
 ): Promise<void> {
   const records = tables.named('records');
   const key = sql`platform_id, request_id, iccid`;
-  const within = sql`kind = ${kind} AND code = ${code} AND accepted_at >= ${fromMs - horizonMs} AND accepted_at < ${toMs} AND request_id != '' AND platform_id != '' AND position(platform_id, ' ') = 0`;
+  const within = sql`kind = ${kind} AND code = ${code} AND accepted_at >= ${fromMs - horizonMs} AND accepted_at < ${toMs} AND request_id != '' AND platform_id != ''`;
   const [counted] = await server.rows(
     'counting requests',
     sql`SELECT count() FROM ${records} WHERE ${within}`,

@@ -21,7 +21,7 @@ export class HeldPositions {
 
   has(kind: string, code: string, position: number): Promise<boolean> {
     return new Promise((resolve, reject) => {
-      const key = `${kind} ${code}`;
+      const key = JSON.stringify([kind, code]);
       const asked = this.#asked.get(key) ?? [];
       asked.push({ position, resolve, reject });
       this.#asked.set(key, asked);
@@ -32,7 +32,7 @@ export class HeldPositions {
   #ask(): void {
     this.#turn = undefined;
     for (const [key, asked] of this.#asked) {
-      const [kind = '', code = ''] = key.split(' ');
+      const [kind, code] = JSON.parse(key) as [kind: string, code: string];
       for (let from = 0; from < asked.length; from += ASKED_MAX) {
         void this.#askFor(kind, code, asked.slice(from, from + ASKED_MAX));
       }

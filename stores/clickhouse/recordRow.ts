@@ -1,9 +1,10 @@
 import type { NewRecord } from '../../contract/store.js';
+import { storedKind } from '../storedKind.js';
 import { RowWriter } from './rowBinary.js';
 
 /** A row of the table `records`. */
 export interface RecordRow {
-  /** `KH`, `CL`; what counts as reported stands under a kind of its own, which no window covers. */
+  /** See {@link storedKind}. */
   kind: string;
   code: string;
   position: number;
@@ -15,17 +16,8 @@ export interface RecordRow {
 }
 
 export function recordRow(record: NewRecord, position: number, acceptedAt: number): RecordRow {
-  const { kind, code, iccid = '', requestId = '', platformId = '', bytes, reported } = record;
-  return {
-    kind: reported ? `${kind} reported` : kind,
-    code,
-    position,
-    acceptedAt,
-    iccid,
-    requestId,
-    platformId,
-    bytes,
-  };
+  const { code, iccid = '', requestId = '', platformId = '', bytes } = record;
+  return { kind: storedKind(record), code, position, acceptedAt, iccid, requestId, platformId, bytes };
 }
 
 /** About what a row takes besides its bytes. */

@@ -1,3 +1,5 @@
+import { IovError } from '../../contract/error.js';
+
 /** Rows in ClickHouse's format RowBinary: numbers little-endian, a text as its length (LEB128) and its bytes. */
 export class RowWriter {
   #buffer = Buffer.allocUnsafe(64 * 1024);
@@ -56,22 +58,30 @@ export class RowWriter {
   }
 }
 
+/** A position and a size. */
+const ROW_BYTES = 12;
+
 /**
  * Positions and sizes, as `SELECT position, size … FORMAT RowBinary` gives them in order: 12 bytes a row. Each position once;
  * `repeated` where one came twice.
+ * @throws IovError STORE_FAILED where it is not whole rows
  */
 export function readSizes(bytes: Buffer): { positions: Float64Array; sizes: Uint32Array; repeated: boolean } {
+  if (bytes.length % ROW_BYTES !== 0) {
+    const rule = `expected rows of ${ROW_BYTES} bytes, got ${bytes.length} bytes`;
+    throw new IovError('STORE_FAILED', `positions and sizes from ClickHouse: ${rule}`);
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const rows = Math.floor(bytes.length / 12);
+  const rows = bytes.length / ROW_BYTES;
   const positions = new Float64Array(rows);
   const sizes = new Uint32Array(rows);
   let count = 0;
   for (let row = 0; row < rows; row += 1) {
-    const low = view.getUint32(row * 12, true);
-    const position = view.getUint32(row * 12 + 4, true) * 2 ** 32 + low;
+    const low = view.getUint32(row * ROW_BYTES, true);
+    const position = view.getUint32(row * ROW_BYTES + 4, true) * 2 ** 32 + low;
     if (count > 0 && positions[count - 1] === position) continue; // inserted twice, and not merged yet
     positions[count] = position;
-    sizes[count] = view.getUint32(row * 12 + 8, true);
+    sizes[count] = view.getUint32(row * ROW_BYTES + 8, true);
     count += 1;
   }
   return { positions: positions.subarray(0, count), sizes: sizes.subarray(0, count), repeated: count < rows };

@@ -61,9 +61,13 @@ export class ClickHouseServer {
     return data.map((row) => row.map((value) => String(value ?? '')));
   }
 
-  /** A bounded answer in one piece; its format is part of the query. */
+  /**
+   * A bounded answer in one piece; its format is part of the query. The server sends nothing before it has all of it: what goes
+   * wrong in the middle would else stand as text among the rows.
+   */
   async bytes(doing: string, { text }: Sql): Promise<Buffer> {
-    return Buffer.concat(await this.#asked(doing, { query: text }));
+    const settings = { wait_end_of_query: 1 as const };
+    return Buffer.concat(await this.#asked(doing, { query: text, clickhouse_settings: settings }));
   }
 
   /**

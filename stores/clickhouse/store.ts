@@ -17,6 +17,7 @@ import { HeldPositions } from './heldPositions.js';
 import { Nodes } from './nodes.js';
 import type { ClickHouseOptions } from './options.js';
 import { type Delivery, type PlannedWindow, Plans } from './plans.js';
+import { RecordPurge } from './purge.js';
 import type { RecordRow } from './recordRow.js';
 import { Records } from './records.js';
 import { checkSchema, saltOf, Tables } from './schema.js';
@@ -80,6 +81,7 @@ class ClickHouseStore extends Ledger implements Store {
   readonly #plans: Plans;
   readonly #batches: Batches;
   readonly #held: HeldPositions;
+  readonly #purge: RecordPurge;
   readonly #shipper: Shipper | undefined;
   #salt: string | undefined;
 
@@ -94,6 +96,10 @@ class ClickHouseStore extends Ledger implements Store {
     this.#records = new Records(server, this.#tables);
     this.#plans = new Plans(server, this.#tables, hostname());
     this.#held = new HeldPositions(this.#records);
+    this.#purge = new RecordPurge(server, this.#tables, {
+      isOpenHere: (kind, code) => this.status().windows.some((window) => isOpen(window, kind, code)),
+      timeoutMs: options.searchTimeoutMs,
+    });
     const insert = (rows: Buffer) => this.#insert(rows);
     this.#batches = new Batches(options, insert);
     if (!ships) return;
@@ -117,7 +123,7 @@ class ClickHouseStore extends Ledger implements Store {
   }
 
   /** Whether the archive has a record at this position. */
-  holds(kind: 'KH' | 'CL', code: string, position: number): Promise<boolean> {
+  holds(kind: string, code: string, position: number): Promise<boolean> {
     return this.#held.has(kind, code, position);
   }
 
@@ -132,12 +138,18 @@ class ClickHouseStore extends Ledger implements Store {
     // whoever planned it: nothing is accepted here for a time that is over
     if (cutoffMs <= this.clock.now()) this.run('closing a window', () => this.windows.close(cutoffMs));
     const planned = (await this.#plans.find(key)) ?? (await this.#plan(key, cutoffMs, pipeline));
+    await this.#purge.ended();
     const deliveries = await this.#plans.deliveries(key);
     return this.run('opening a window', () => {
       const row = this.windows.adopt(key, ledgerRange(planned), pipeline, this.clock.now());
       if (row.state === 'open') for (const delivery of deliveries) this.#adoptDelivery(row, delivery);
       return row;
     });
+  }
+
+  async purgeRecords(iccids: readonly string[], dryRun: boolean): Promise<ReadonlyMap<string, number>> {
+    await this.#checked();
+    return this.#purge.take(iccids, dryRun);
   }
 
   stretches(window: WindowRow, recordsMax: number): AsyncIterable<Stretch> {
@@ -258,6 +270,9 @@ const cutOf = ({ plan, fromPosition, toPosition }: Pick<Delivery, 'plan' | 'from
   plan.records,
   plan.textBytes,
 ];
+
+const isOpen = ({ state, kind, code }: WindowRow, ofKind: string, ofCode: string) =>
+  state === 'open' && kind === ofKind && code === ofCode;
 
 /** A window's bounds in the ledger: times of acceptance `from < at <= to`. */
 const positionsOf = ({ fromMs, toMs }: Pick<PlannedWindow, 'fromMs' | 'toMs'>) => ({

@@ -1,5 +1,6 @@
 import { IovError } from '../../contract/error.js';
 import type { NewRecord, StoreStatus, Stretch, WindowRow } from '../../contract/store.js';
+import { storedKind } from '../storedKind.js';
 import { type Database, guarded, type Statement } from './database.js';
 
 /** So much is read at a time, and one more record: between two reads others may write. */
@@ -55,10 +56,9 @@ export class Archive {
     );
   }
 
-  /** What counts as reported stands under a kind of its own, which no window covers. */
   append(record: NewRecord, acceptedAt: number): number {
     const { code, iccid, requestId, platformId, bytes } = record;
-    const kind = record.reported ? `${record.kind} reported` : record.kind;
+    const kind = storedKind(record);
     const size = bytes.byteLength;
     const { lastInsertRowid } = this.#append.run(kind, code, iccid, requestId, platformId, size, acceptedAt, bytes);
     this.#count.run(kind, code, size, acceptedAt, acceptedAt);

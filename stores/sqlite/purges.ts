@@ -172,7 +172,7 @@ export class PurgeRows {
   #card(
     purge: number | undefined,
     iccid: string,
-    { beforeMs, isOver, pictures }: Parameters<Purges['card']>[2],
+    { beforeMs, isOver, pictures, recordsElsewhere = 0 }: Parameters<Purges['card']>[2],
   ): Purged | undefined {
     const state = this.#cards.get(iccid);
     if (!state || !isOver(state) || this.#needed.get({ iccid, beforeMs }) === 1) return undefined;
@@ -183,6 +183,7 @@ export class PurgeRows {
       gone[kind] =
         purge === undefined ? (this.#count[kind].get({ iccid }) ?? 0) : this.#delete[kind].run({ iccid }).changes;
     }
+    gone.records += recordsElsewhere;
     if (purge !== undefined) this.#add.run({ ...gone, purge });
     return gone;
   }

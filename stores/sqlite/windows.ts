@@ -22,9 +22,10 @@ export interface StoredWindow {
   options: string;
 }
 
-/** Of the windows that are delivered, people see those of six weeks, as in the calendar, and so many at most; open ones they see all. */
-const DELIVERED_SHOWN_MS = 42 * 86_400_000;
-const DELIVERED_SHOWN_MAX = 5_000;
+/** Of the windows that are delivered, people see the latest, and those of six weeks, as in the calendar; open ones they see all. */
+const LATEST_SHOWN = 200;
+const CALENDAR_MS = 42 * 86_400_000;
+const CALENDAR_MAX = 5_000;
 
 /** Windows: what each export covers, decided once. And how far other sources have come. */
 export class Windows {
@@ -78,8 +79,8 @@ export class Windows {
               coalesce(sum(json_extract(f.plan, '$.records')) FILTER (WHERE f.state = 'delivered'), 0) AS records_delivered,
               coalesce(sum(json_extract(f.plan, '$.records')), 0) AS direct_records
        FROM windows w LEFT JOIN files f ON f.window_id = w.id
-       WHERE w.state = 'open' OR w.id IN (
-         SELECT id FROM windows WHERE state = 'delivered' AND cutoff >= ? ORDER BY id DESC LIMIT ${DELIVERED_SHOWN_MAX})
+       WHERE w.state = 'open' OR w.id IN (SELECT id FROM windows WHERE state = 'delivered' ORDER BY id DESC LIMIT ${LATEST_SHOWN})
+         OR w.id IN (SELECT id FROM windows WHERE state = 'delivered' AND cutoff >= ? ORDER BY id DESC LIMIT ${CALENDAR_MAX})
        GROUP BY w.id ORDER BY w.id`,
     );
     this.#holding = database.prepare(
@@ -166,7 +167,7 @@ export class Windows {
   }
 
   shown(nowMs: number): StoreStatus['windows'] {
-    return this.#shown.all(cutoffOf(nowMs - DELIVERED_SHOWN_MS)).map((row) => ({
+    return this.#shown.all(cutoffOf(nowMs - CALENDAR_MS)).map((row) => ({
       ...windowRow(row),
       files: row.files,
       filesPacked: row.files_packed,

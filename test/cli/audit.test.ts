@@ -1,4 +1,8 @@
+import { execFile } from 'node:child_process';
+import { chown, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import type { Log } from '../../contract/context.js';
@@ -7,6 +11,9 @@ import { auditPath } from '../../stores/audit.js';
 import { openSqliteStore } from '../../stores/sqlite/store.js';
 import { iovpipe } from '../support/cli.js';
 import { SITE, writeSite } from '../support/site.js';
+
+const MAIN = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+const asRoot = process.geteuid?.() === 0 ? false : 'only root changes its user';
 
 const silent: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -36,4 +43,42 @@ t.test('whoever looks at people’s data leaves a trace, without their numbers',
   raw.exec("DROP TRIGGER audit_stays_so; UPDATE audit SET who = 'nobody' WHERE number = 2");
   raw.close();
   t.match(await iovpipe(['audit', '--verify'], folder), { code: 2, stderr: /row 2 is not what was written/ });
+});
+
+t.test('a log that root begins belongs to the daemon’s user, who may have no login', { skip: asRoot }, async (t) => {
+  const folder = t.testdir({ var: {} });
+  writeSite(folder, SITE);
+  const ledger = join(folder, 'var', 'archive.db');
+  await (await openSqliteStore({ path: ledger, clock: systemClock, log: silent })).close();
+  const [uid, gid] = [54_321, 54_322];
+  for (const path of [join(folder, 'var'), ledger]) await chown(path, uid, gid);
+  await iovpipe(['trace', 'R-1'], folder);
+  t.match(await stat(auditPath(ledger)), { uid, gid });
+
+  const run = promisify(execFile);
+  const { CREDENTIALS_DIRECTORY: _, NODE_OPTIONS: __, ...env } = process.env;
+  await run(process.execPath, [MAIN, 'dead', '--archive', ledger], { cwd: '/', uid, gid, env });
+  const { stdout } = await iovpipe(['audit', '--json'], folder);
+  t.match(JSON.parse(stdout), [{ who: 'uid 54321', did: 'dead' }, { did: 'trace' }]);
+});
+
+t.test('what changes the archive is noted too, with the pipeline that it is about', async (t) => {
+  const folder = t.testdir({ var: {} });
+  writeSite(folder, SITE);
+  const store = await openSqliteStore({ path: join(folder, 'var', 'archive.db'), clock: systemClock, log: silent });
+  await store.close();
+  await iovpipe(['run', 'pipeline.yaml', '--once', 'nobody', '--cutoff', '2022111600', '--again'], folder);
+  await iovpipe(['replay', 'pipeline.yaml', 'nobody', '--file', 'x.ndjson'], folder);
+  await iovpipe(['rekey', '--unseal'], folder);
+  await iovpipe(['migrate'], folder);
+  const rows: { did: string; what: string }[] = JSON.parse((await iovpipe(['audit', '--json'], folder)).stdout);
+  t.strictSame(
+    rows.map(({ did, what }) => [did, what]),
+    [
+      ['migrate', ''],
+      ['rekey', '--unseal'],
+      ['replay', 'nobody x.ndjson'],
+      ['run', '--once nobody 2022111600 --again'],
+    ],
+  );
 });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { chown, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { systemClock } from '../../engine/clock.js';
@@ -38,6 +38,21 @@ t.test('rekey seals what the pipeline file names, and changes the key; commands 
   t.match((await iovpipe(['status'], folder)).stdout, /^records: 1\n/);
   t.match(await iovpipe(['rekey', '--unseal'], folder), { code: 0, stdout: /is plain now/ });
   t.ok((await readFile(path)).includes('张三丰'));
+});
+
+const asRoot = process.geteuid?.() === 0 ? false : 'only root gives files away';
+
+t.test('rekeyed by root the file stays its owner’s, and it is noted who did it', { skip: asRoot }, async (t) => {
+  const folder = t.testdir({ var: {} });
+  writeSite(folder, { ...SITE, 'secrets/archive.key': key() });
+  await writeFile(join(folder, 'pipeline.yaml'), `seal: { key: "\${secret:archive.key}" }\n${SITE['pipeline.yaml']}`);
+  const path = join(folder, 'var', 'archive.db');
+  await (await openSqliteStore({ path, clock: systemClock, log: keptLog() })).close();
+  await chown(path, 54_321, 54_322);
+  t.match(await iovpipe(['rekey'], folder), { code: 0, stdout: /is sealed/ });
+  t.match(await stat(path), { uid: 54_321, gid: 54_322 });
+  t.equal((await stat(path)).mode & 0o777, 0o600);
+  t.match((await iovpipe(['audit'], folder)).stdout, /\brekey\b/);
 });
 
 t.test('a key that is no key is refused by check', async (t) => {

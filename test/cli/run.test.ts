@@ -84,3 +84,12 @@ t.test('what run is told wrongly is refused before anything starts', async (t) =
   }
   t.strictSame(readdirSync(folder).includes('inbox'), false);
 });
+
+t.test('the log for people', async (t) => {
+  const folder = t.testdir();
+  writeSite(folder, site(COUNT));
+  const { code, stderr } = await iovpipe(['run', '--log-format', 'pretty'], folder);
+  t.equal(code, 0);
+  t.match(stderr, /^\d\d:\d\d:\d\d info {2}ready {2}file=\S+$/m);
+  t.match(await iovpipe(['run', '--log-format', 'xml'], folder), { code: 64, stderr: /expected json or pretty/ });
+});

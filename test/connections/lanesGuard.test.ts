@@ -67,3 +67,24 @@ t.test('a guard that was killed is there again, and kills', async (t) => {
   child.kill('SIGSTOP');
   t.same(await within(MS, 'the end', ended), [null, 'SIGKILL']);
 });
+
+t.test('where another guard cannot be started the process lives on, and tries it again', async (t) => {
+  const { child, ended, guard } = await guarded(t);
+  const ask = async (words: string) => {
+    const answer = once(child, 'message');
+    child.send(words);
+    await within(MS, 'an answer', answer);
+  };
+  await ask('no more guards');
+  process.kill(guard, 'SIGKILL');
+  const triedAt = performance.now() + 2_500;
+  await until('it has been tried twice', () => performance.now() > triedAt || child.exitCode !== null);
+  await ask('are you there?');
+  const again = once(child, 'message');
+  child.send('guards again');
+  await within(MS, 'an answer', again);
+  const [another] = (await within(MS, 'another guard', once(child, 'message'))) as [number];
+  t.not(another, guard);
+  child.kill('SIGSTOP');
+  t.same(await within(MS, 'the end', ended), [null, 'SIGKILL']);
+});

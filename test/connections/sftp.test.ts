@@ -110,7 +110,7 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
       /login refused/,
     );
     await refuses({ privateKey: 'no key' }, openssh.directory, /the private key cannot be read/);
-    const readOnly = await startOpenSsh({ readOnly: true });
+    const readOnly = await startOpenSsh({ mode: 'read-only' });
     if (!readOnly) return t.fail('no second server');
     t.teardown(() => readOnly.stop());
     await refuses(readOnly, readOnly.directory, /permission denied.*this login may not write into/);

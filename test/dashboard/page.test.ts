@@ -1,11 +1,14 @@
 import t from 'tap';
+import type { LedgerView, WindowView } from '../../dashboard/ledgerView.js';
 import { type Day, runDay, type Teller } from '../../demo/day.js';
+import { cutoffOf } from '../../notice/cutoff.js';
 import { signNature } from '../../notice/signature.js';
 import { keptLog } from '../support/bareContext.js';
 import { faultsOf, openPage, shoot, startBrowser } from '../support/browser.js';
 import { TOKEN, watchedOperator } from '../support/watchedOperator.js';
 import { within } from '../support/within.js';
 
+t.setTimeout(180_000);
 const DESK = { width: 1280, height: 900, language: 'en', theme: 'light' } as const;
 const browser = await startBrowser();
 const skip = browser ? false : 'chromium is not installed';
@@ -103,14 +106,30 @@ t.test('a browser is asked for the token, and let in with it', { skip }, async (
   const { port } = await watchedOperator(t, { token: true });
   const page = await browser.newPage();
   await page.goto(`http://127.0.0.1:${port}/`);
+  t.notOk(await page.getByRole('alert').isVisible(), 'nothing is wrong yet');
   t.strictSame(await faultsOf(page), []);
   await page.getByLabel('Token').fill('not the token');
   await page.keyboard.press('Enter');
   await page.waitForURL(/wrong$/);
+  t.match(await page.getByRole('alert').textContent(), /not the token.*令牌不正确/);
+  t.strictSame(await faultsOf(page), []);
   await page.getByLabel('Token').fill(TOKEN);
   await page.keyboard.press('Enter');
   await page.locator('.state.live').waitFor();
   t.equal(await page.locator('#pipelines h3').first().textContent(), 'accounts-in');
+
+  await page.route('**/api/status', async (route) => {
+    const response = await route.fetch();
+    const view: LedgerView = await response.json();
+    const cutoff = cutoffOf(view.at - 86_400_000);
+    const window = { name: `KH_0002_${cutoff}_P`, pipeline: 'accounts-daily', cutoff, plannedAt: 0 };
+    const files = { known: 1, packed: 0, uploading: 0, delivered: 0 };
+    const records = { total: 1, delivered: 0 };
+    const late: WindowView = { ...window, state: 'open', deadline: view.at - 1, files, records };
+    await route.fulfill({ response, json: { ...view, windows: [late] } });
+  });
+  await page.reload();
+  await page.locator('.calendar td.late').waitFor(); // open, and its time is over
 });
 
 /** A vehicle message that failed for a reason that has passed. */

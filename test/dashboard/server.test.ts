@@ -50,6 +50,13 @@ t.test('a page of somebody else cannot speak through the browser of a reader', a
   t.equal((await post({ origin: 'https://evil.example' })).status, 403);
   t.equal((await post({ 'sec-fetch-site': 'cross-site' })).status, 403);
   t.match(await post({ origin: `http://127.0.0.1:${port}` }), { status: 200, body: /there is no such letter/ });
+  const behindProxy = { origin: 'https://iovpipe.example', 'sec-fetch-site': 'same-origin' };
+  t.equal((await post(behindProxy)).status, 200, 'a proxy calls us by another name than the browser does');
+  t.equal((await post({ ...behindProxy, 'sec-fetch-site': 'none' })).status, 403);
+  const get = (path: string, site: string) => ask(path, { headers: { 'sec-fetch-site': site } });
+  t.equal((await get('/api/status', 'cross-site')).status, 403, 'nothing to read either');
+  t.equal((await get('/', 'cross-site')).status, 200, 'a link to the page may stand anywhere');
+  t.equal((await get('/api/status', 'none')).status, 200);
 });
 
 t.test('where a token is asked for, nothing is told without it, and it is not found by trying', async (t) => {
@@ -70,7 +77,14 @@ t.test('where a token is asked for, nothing is told without it, and it is not fo
     headers: { location: '/?wrong', 'set-cookie': undefined },
   });
   for (let attempt = 0; attempt < 10; attempt += 1) await login('wrong');
-  t.equal((await login(TOKEN)).status, 429, 'not even the right one, for a minute');
+  t.equal((await login('wrong')).status, 429, 'no more for a minute');
+  t.equal((await ask('/metrics')).status, 429);
+  t.equal(
+    (await login(TOKEN)).headers['set-cookie']?.[0],
+    cookie,
+    'the right one is heard: a proxy is one address for all',
+  );
+  t.equal((await ask('/metrics', { headers: { authorization: `Bearer ${TOKEN}` } })).status, 200);
   t.equal((await ask('/api/status', withCookie)).status, 200, 'who is in stays in');
 });
 
@@ -95,6 +109,7 @@ t.test('a dead letter is listed, shown masked, and sent again', async (t) => {
   const list = await ask('/api/dead?state=waiting');
   const [letter] = JSON.parse(list.body);
   t.match(letter, { pipeline: 'accounts-in', code: 'CARD_LIMIT', tags: { requestId: 'R-2' } });
+  await ask('/api/dead?state=waiting'); // as the page asks every few seconds: one look
   const shown = await ask(`/api/dead/${letter.id}`);
   t.match(JSON.parse(shown.body), { code: 'CARD_LIMIT', record: { Code: 'WBA0', Auth: 'an object' } });
   t.notMatch(list.body + shown.body, /张三|11010519491231002X|1440012345678/);
@@ -109,6 +124,7 @@ t.test('a dead letter is listed, shown masked, and sent again', async (t) => {
       ['dashboard 127.0.0.1', 'trace', 'R-1'],
       ['dashboard 127.0.0.1', 'dead retry', String(letter.id)],
       ['dashboard 127.0.0.1', 'dead show', String(letter.id)],
+      ['dashboard 127.0.0.1', 'dead list', 'state=waiting'],
     ],
   );
 });

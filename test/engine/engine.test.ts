@@ -1,4 +1,4 @@
-import { rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { IovError } from '../../contract/error.js';
@@ -140,4 +140,36 @@ t.test('operators of a run that could not begin are closed all the same', async 
   t.teardown(() => engine.close());
   await t.rejects(engine.once(pipeline!.name, { source }), /in use/);
   t.equal(closed, 1);
+});
+
+t.test('a connection that does not close is told, and the rest of the reload happens', async (t) => {
+  t.setTimeout(60_000);
+  const { path } = await site(t);
+  const load = async () => (await loadAndCheck(path)).config!;
+  const log = keptLog();
+  const engine = await Engine.open(await load(), { clock: new SimulatedClock(AFTERNOON_MS), log, drainMs: 5_000 });
+  t.teardown(() => engine.close());
+  const stop = new AbortController();
+  let served: Promise<void> | undefined;
+  await new Promise<void>((ready) => {
+    served = engine.serve(stop.signal, ready);
+  });
+  const t2 = engine.connection('t2');
+  const close = t2.close?.bind(t2);
+  t2.close = async () => {
+    await close?.();
+    throw new Error('no end');
+  };
+  const text = readFileSync(path, 'utf8');
+  writeFileSync(path, text.replace('key: ${secret:t2.key}', 'key: ${secret:t2.key}\n      connectionsMax: 100'));
+  const plan = await engine.reload(await load());
+  t.match(plan, { closed: ['t2'], restarted: ['commands-in'] });
+  t.match(
+    log.lines.filter(({ level }) => level === 'error'),
+    [{ fields: { alarm: 'closeFailed', connection: 't2' }, message: /closing t2.*no end/ }],
+  );
+  t.not(engine.connection('t2'), t2, 'the new one is there');
+  t.equal((await engine.reload(await load())).restarted.length, 0, 'and it is what is in force');
+  stop.abort();
+  await served;
 });

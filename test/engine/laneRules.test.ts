@@ -16,7 +16,9 @@ async function faultsOf(t: Test, from: string | RegExp, to: string): Promise<str
   const folder = t.testdir();
   const changed = SHIPPED.replace(from, to);
   t.not(changed, SHIPPED, 'it is another');
-  const secrets = ['t1.key', 'sftp.key', 'k'].map((name) => [`secrets/${name}`, SECRET] as const);
+  const secrets = ['t1.key', 'sftp.key', 'kafka.password', 'clickhouse.password', 'k'].map(
+    (name) => [`secrets/${name}`, SECRET] as const,
+  );
   const text = changed.replace('../peers.yaml', 'peers.yaml');
   writeSite(folder, { 'cluster.yaml': text, 'peers.yaml': PEERS, 't1.crt': 'x', ...Object.fromEntries(secrets) });
   const { faults } = await loadAndCheck(join(folder, 'cluster.yaml'));

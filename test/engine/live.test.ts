@@ -120,8 +120,9 @@ t.test('a tap sees what passes while it is there, beside others', async (t) => {
   const live = new Live([PIPELINE]);
   const [, second] = live.of('numbers')!.parts;
   const seen: string[] = [];
-  const forgetOne = second?.watch(({ origin }, shape) => seen.push(`one ${shape} ${origin}`));
-  const forgetOther = second?.watch(({ origin }) => seen.push(`other ${origin}`));
+  const never = () => t.fail('the pipeline is there');
+  const forgetOne = second?.watch(({ origin }, shape) => seen.push(`one ${shape} ${origin}`), never);
+  const forgetOther = second?.watch(({ origin }) => seen.push(`other ${origin}`), never);
   await run(live, 1, [{ kernels: [pass, pass] }]);
   forgetOne?.();
   await run(live, 1, [{ kernels: [pass, pass] }]);
@@ -129,4 +130,45 @@ t.test('a tap sees what passes while it is there, beside others', async (t) => {
   await run(live, 1, [{ kernels: [pass, pass] }]);
   t.strictSame(seen, [`one ${second?.shape} item 0`, 'other item 0', 'other item 0']);
   t.equal(second?.items, 3, 'it goes on where it was, over the runs of a process');
+});
+
+t.test('a tap that throws ends, and harms nobody', async (t) => {
+  const live = new Live([PIPELINE]);
+  const pipeline = live.of('numbers')!;
+  const told: string[] = [];
+  const broken = () => {
+    throw new Error('no tap');
+  };
+  pipeline.parts[1]?.watch(broken, () => told.push('ended'));
+  pipeline.parts[1]?.watch(
+    ({ origin }) => told.push(origin),
+    () => told.push('renewed'),
+  );
+  await run(live, 2, [{ kernels: [pass, pass] }]);
+  t.strictSame(told.splice(0), ['ended', 'item 0', 'item 1']);
+  t.equal(pipeline.arrived, 2);
+  live.renew(PIPELINE);
+  t.strictSame(told, ['renewed'], 'who watches a pipeline that is written anew learns that nothing more will come');
+});
+
+t.test('steps of a sink count while it runs', async (t) => {
+  const live = new Live([PIPELINE]);
+  const pipeline = live.of('numbers')!;
+  let seen = 0;
+  async function* source(): AsyncGenerator<Item> {
+    yield item(1);
+  }
+  const write = async () => {
+    seen = pipeline.steps;
+  };
+  await runChain({
+    source: source(),
+    stages: [{ kernels: [pass, pass] }],
+    sink: { concurrency: 1, steps: 7, write },
+    failed: async () => undefined,
+    arrived: () => undefined,
+    signal: new AbortController().signal,
+    live: pipeline,
+  });
+  t.same([seen, pipeline.steps], [7, 0]);
 });

@@ -1,8 +1,18 @@
 import { execFileSync, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { makeCertificates } from '../../demo/certificates.js';
@@ -17,6 +27,7 @@ const STATE = '/var/lib/iovpipe';
 /** `systemd-analyze security` shows it as 2.0. */
 const EXPOSURE_MAX = '20';
 
+t.setTimeout(300_000);
 const missing = ['/usr/bin/dpkg-deb', '/usr/bin/systemd-analyze'].filter((path) => !existsSync(path));
 const skip = missing.length > 0 ? `no ${missing.join(', ')}` : skipWithoutNotify(t);
 if (skip && process.env.CI) t.fail(`under CI this must run: ${skip}`);
@@ -68,6 +79,44 @@ t.test('the package keeps what a site has edited, and its scripts are sound', { 
   t.notOk(existsSync(inRoot('usr/lib/iovpipe/node_modules/typescript')), 'no tools of development');
   t.ok(existsSync(inRoot('usr/share/man/man1/iovpipe.1.gz')));
   t.match(ran(inRoot('usr/bin/iovpipe'), 'version').stdout, /^\d+\.\d+\.\d+/);
+});
+
+t.test('every link of its documents leads to something that it brings', { skip }, async (t) => {
+  const doc = inRoot('usr/share/doc/iovpipe');
+  const pages = readdirSync(doc, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'));
+  const dead = pages.flatMap((page) =>
+    [...readFileSync(join(doc, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)]
+      .map(([, to = '']) => join(doc, dirname(page), to))
+      .filter((path) => !existsSync(path)),
+  );
+  t.ok(pages.length > 80);
+  t.strictSame(dead, []);
+  t.ok(existsSync(join(doc, 'docs/components/sinks/sftp.md')));
+});
+
+t.test('init and the tests beside the shipped files work from the package; shells complete', { skip }, async (t) => {
+  const program = inRoot('usr/bin/iovpipe');
+  const lib = realpathSync(inRoot('usr/lib/iovpipe'));
+  const made = join(t.testdir(), 'site');
+  const { status, stderr } = ran(program, 'init', 'operator', '--out', made);
+  t.strictSame([status, stderr.includes('ENOENT')], [0, false], stderr);
+  t.equal(ran(program, 'test', join(lib, 'pipeline.yaml')).status, 0);
+  for (const path of ['bash-completion/completions/iovpipe', 'zsh/vendor-completions/_iovpipe'])
+    t.ok(existsSync(inRoot(join('usr/share', path))), path);
+  t.ok(existsSync(inRoot('usr/share/fish/vendor_completions.d/iovpipe.fish')));
+});
+
+t.test('a purge keeps secrets, without which a sealed archive is lost, and says so', { skip }, async (t) => {
+  const root = t.testdir({ etc: { iovpipe: { secrets: { 'archive.key': 'k' } } }, var: { lib: { iovpipe: {} } } });
+  const script = readFileSync(join(ROOT, 'packaging/deb/postrm'), 'utf8').replace(/\/(etc|var)\//g, `${root}/$1/`);
+  const purge = () => spawnSync('sh', ['-s', 'purge'], { input: script, encoding: 'utf8' });
+  const { status, stdout } = purge();
+  t.equal(status, 0);
+  t.match(stdout, /secrets is kept.*\n.*var\/lib\/iovpipe is kept/);
+  t.ok(existsSync(join(root, 'etc/iovpipe/secrets/archive.key')));
+  rmSync(join(root, 'etc/iovpipe/secrets/archive.key'));
+  t.notMatch(purge().stdout, /secrets is kept/);
+  t.notOk(existsSync(join(root, 'etc/iovpipe/secrets')), 'an empty folder is nobody’s loss');
 });
 
 /** Edits what the package has put there as its documentation says, at addresses of this machine. */

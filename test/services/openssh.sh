@@ -1,7 +1,8 @@
 #!/bin/sh
 # A real OpenSSH server for tests: loopback only, its own keys and configuration in DIR, apart from any sshd of the system.
-#   openssh.sh start DIR PORT [read-only]   makes DIR/{host_key,user_key,upload,sshd.log,sshd.pid}, returns once it listens;
-#                                           it ends with the process that called this
+#   openssh.sh start DIR PORT [read-only|plain-rename]
+#                                           makes DIR/{host_key,user_key,upload,sshd.log,sshd.pid}, returns once it listens;
+#                                           it ends with the process that called this; with plain-rename it replaces no file
 #   openssh.sh stop DIR
 set -eu
 action=$1 dir=$2
@@ -19,7 +20,8 @@ install_sshd() {
 }
 
 start() {
-  port=$1 mode=${2:-}
+  port=$1
+  case ${2:-} in read-only) flags=-R ;; plain-rename) flags='-P posix-rename@openssh.com,posix-rename' ;; *) flags= ;; esac
   [ -x "$sshd" ] || install_sshd
   [ "$(id -u)" != 0 ] || mkdir -p /run/sshd # where it drops its privileges
   mkdir -p "$dir/upload"
@@ -40,7 +42,7 @@ MaxStartups 500
 MaxSessions 500
 LogLevel VERBOSE
 Subsystem sftp internal-sftp
-ForceCommand internal-sftp${mode:+ -R}
+ForceCommand internal-sftp${flags:+ $flags}
 CONFIG
   "$sshd" -f "$dir/sshd_config" -E "$dir/sshd.log"
   for _ in $(seq 100); do

@@ -291,3 +291,10 @@ t.test('a message goes out in the dialect of its peer, and the answer is read in
     message: /in the dialect of this peer/,
   });
 });
+
+t.test('each attempt is a step: a peer that is away does not make a pipeline look stuck', async (t) => {
+  const { url } = await peer(t, cut, cut, yes);
+  const { sink } = await sender(t, url);
+  await sink.write(item('R1'));
+  t.equal(sink.steps, 3);
+});

@@ -127,10 +127,10 @@ test('tags come from the value, else from headers; the platform only where nobod
   t.same(
     items.map(({ tags: { position: _position, acceptedAt: _acceptedAt, ...tags } }) => tags),
     [
-      { platformId: `topic ${name}`, requestId: '0/0', code: '0001', iccid: '8986' },
-      { platformId: `topic ${name}`, requestId: '0/1', code: '0001' },
+      { platformId: `topic ${name} 0/0`, requestId: 'R', code: '0001', iccid: '8986' },
+      { platformId: `topic ${name} 0/1`, requestId: 'H', code: '0001' },
     ],
-    'what nobody stands for is known by its place',
+    'what nobody stands for is known by its place, and found by its RequestID',
   );
   t.same(
     items.map(({ tags }) => tags.position),
@@ -198,7 +198,7 @@ test('what cannot be read goes to the dead letters, and the rest goes on', async
       offset === 5 ? 'MESSAGE_TOO_LARGE' : 'MESSAGE_NOT_JSON',
     ]),
   );
-  t.same(letters[0]?.tags, { platformId: `topic ${name}`, requestId: '0/0' }, 'with no place of its own');
+  t.same(letters[0]?.tags, { platformId: `topic ${name} 0/0`, requestId: 'H' }, 'with no position');
   t.equal(Buffer.from(store.deadLetter(letters[0]?.id ?? 0)?.raw ?? []).toString(), 'no json', 'as it came');
   t.equal(store.deadLetter(letters[5]?.id ?? 0)?.raw, undefined, 'what is too large is not kept');
   t.same(await committed(`g-${name}`, name), [9]);

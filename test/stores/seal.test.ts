@@ -110,3 +110,12 @@ t.test('killed at any moment, the file opens with the old key or the new one, an
     t.equal(await recordsOf(path, now), 20_000);
   }
 });
+
+t.test('a rekey that fails leaves the file as it was, and no copy of it', async (t) => {
+  const folder = t.testdir();
+  const path = join(folder, 'archive.db');
+  await (await filled(path, undefined, 3)).close();
+  await t.rejects(rekey(path, undefined, { ...seal(), cipher: 'none' as 'aegis' }), { code: 'STORE_FAILED' });
+  t.strictSame(await readdir(folder), ['archive.db']);
+  t.equal(await recordsOf(path), 3);
+});

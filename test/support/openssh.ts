@@ -28,14 +28,16 @@ export interface OpenSsh {
  * (path), hostKey, directory (reachable under the same path here).
  * @returns undefined where there is none to be had; under CI that is an error
  */
-export async function startOpenSsh(options: { readOnly?: boolean } = {}): Promise<OpenSsh | undefined> {
+export async function startOpenSsh(
+  options: { mode?: 'read-only' | 'plain-rename' } = {},
+): Promise<OpenSsh | undefined> {
   const offered = process.env.IOVPIPE_TEST_SFTP;
-  if (offered && !options.readOnly) return take(offered);
+  if (offered && !options.mode) return take(offered);
   const directory = await mkdtemp(join(tmpdir(), 'iovpipe-sshd-'));
   const script = await scriptPath();
   const port = await freePort();
   try {
-    await run(script, ['start', directory, String(port), ...(options.readOnly ? ['read-only'] : [])]);
+    await run(script, ['start', directory, String(port), ...(options.mode ? [options.mode] : [])]);
   } catch (error) {
     await rm(directory, { recursive: true, force: true });
     if (process.env.CI) throw error;

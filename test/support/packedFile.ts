@@ -14,10 +14,11 @@ export function packedItem({ name, localPath, bytes }: LocalFile, state?: FileSt
 }
 
 /** The ledger's part that sinks call; it writes down the steps. */
-export function ledgerSteps(): Pick<Store, 'fileUploading' | 'fileDelivered'> & { steps: string[] } {
+export function ledgerSteps(): Pick<Store, 'file' | 'fileUploading' | 'fileDelivered'> & { steps: string[] } {
   const steps: string[] = [];
   return {
     steps,
+    file: () => undefined,
     fileUploading: async (name) => void steps.push(`uploading ${name}`),
     fileDelivered: async (name, remotePath) => void steps.push(`delivered ${name} ${remotePath}`),
   };

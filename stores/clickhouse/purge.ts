@@ -1,0 +1,190 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { IovError } from '../../contract/error.js';
+import type { Tables } from './schema.js';
+import type { ClickHouseServer } from './server.js';
+import { list, Sql, sql } from './sql.js';
+
+/** Rows that one mutation names: the server reads no query above 256 KiB. */
+const POSITIONS_MAX = 5_000;
+/** Rows of the cards that are looked at together; whatever stands behind them has its turn at the next purge. */
+const ROWS_MAX = 100_000;
+const LOOK_MS = 250;
+/** A purge is announced, and ended, under these names in the table `settings`; beside its id, until when it holds (s). */
+const PURGING = 'purging';
+const PURGED = 'purged';
+
+interface Row {
+  kind: string;
+  code: string;
+  position: number;
+  acceptedAt: number;
+  iccid: string;
+}
+
+interface Means {
+  /** Whether this machine has a window of this kind and code open, one that is delivered once more included. */
+  isOpenHere(kind: string, code: string): boolean;
+  /** For one search through the archive, and for a mutation to come to its end. */
+  timeoutMs: number;
+}
+
+/**
+ * Deletes the records of cards from the archive (notice article 18). A record is needed until its `P` window, and every other
+ * window of its kind and code, has been delivered, as in SQLite.
+ *
+ * No window may be planned while rows go: a purge says that it has begun and then looks for open windows, whoever plans one
+ * notes it and then looks for a purge. So one of the two sees the other; the purge gives way.
+ *
+ * Rows are named by their positions, for the server keeps the text of a mutation: no card stands in it.
+ */
+export class RecordPurge {
+  readonly #server: ClickHouseServer;
+  readonly #tables: Tables;
+  readonly #means: Means;
+
+  constructor(server: ClickHouseServer, tables: Tables, means: Means) {
+    this.#server = server;
+    this.#tables = tables;
+    this.#means = means;
+  }
+
+  /**
+   * Takes, or only counts, the records of these cards.
+   * @returns how many of each card, 0 for one that has none; a card that is not named keeps its records
+   * @throws IovError STORE_FAILED where the server does not answer or needs too long; what has gone by then is gone
+   */
+  async take(iccids: readonly string[], dryRun: boolean): Promise<Map<string, number>> {
+    if (dryRun) return countsOf(iccids, await this.#free(await this.#rowsOf(iccids)));
+    const rows = await this.#rowsOf(iccids);
+    if (rows.length === 0) return countsOf(iccids, { rows, needed: new Set() });
+    const id = randomUUID();
+    await this.#announce(id);
+    try {
+      const free = await this.#free(rows);
+      await this.#delete(free.rows);
+      // whatever came meanwhile, or stood behind the bound: those cards have their turn at the next purge
+      for (const { iccid } of await this.#rowsOf(iccids)) free.needed.add(iccid);
+      return countsOf(iccids, free);
+    } finally {
+      await this.#note(PURGED, id, 0).catch(() => undefined); // it ends by itself in time
+    }
+  }
+
+  /**
+   * Resolves when no purge is under way: what a window that stands in the table `windows` holds does not change after that.
+   * @throws IovError STORE_FAILED where that takes longer than a purge may
+   */
+  async ended(): Promise<void> {
+    const announced = sql`SELECT count() FROM ${this.#settings} WHERE setting = ${PURGING} AND set_at > toInt64(toUnixTimestamp(now())) AND value NOT IN (SELECT value FROM ${this.#settings} WHERE setting = ${PURGED})`;
+    const isUnderWay = async () =>
+      Number((await this.#server.rows('looking for a purge', announced))[0]?.[0] ?? 0) > 0 ||
+      (await this.#isRewriting());
+    await this.#until(async () => !(await isUnderWay()), 'a purge rewrites the archive');
+  }
+
+  async #delete(rows: readonly Row[]): Promise<void> {
+    const groups = new Map<string, Row[]>();
+    for (const row of rows) {
+      const key = JSON.stringify([row.kind, row.code]);
+      groups.set(key, [...(groups.get(key) ?? []), row]);
+    }
+    for (const [first, ...others] of [...groups.values()].flatMap(pieces)) {
+      if (!first) continue;
+      const positions = list([first, ...others].map(({ position }) => position));
+      await this.#server.run(
+        'deleting records',
+        sql`ALTER TABLE ${this.#records} DELETE WHERE kind = ${first.kind} AND code = ${first.code} AND position IN (${positions})`,
+      );
+    }
+    if (rows.length > 0) await this.#until(async () => !(await this.#isRewriting()), 'records are being deleted');
+  }
+
+  /** Those that may go, and the cards of the others, whose records all stay. */
+  async #free(rows: readonly Row[]): Promise<{ rows: Row[]; needed: Set<string> }> {
+    const ends = new Map<string, number>();
+    const needed = new Set<string>();
+    for (const { kind, code, acceptedAt, iccid } of rows) {
+      if (kind !== 'KH' && kind !== 'CL') continue; // what counts as reported is in no window
+      const key = JSON.stringify([kind, code]);
+      const end = ends.get(key) ?? (await this.#deliveredUntil(kind, code));
+      ends.set(key, end);
+      if (acceptedAt >= end) needed.add(iccid);
+    }
+    return { rows: rows.filter(({ iccid }) => !needed.has(iccid)), needed };
+  }
+
+  /** The end of the last `P` window, ms; 0 while any window is open: the files of an `F` window hold older records, too. */
+  async #deliveredUntil(kind: string, code: string): Promise<number> {
+    if (this.#means.isOpenHere(kind, code)) return 0;
+    const ofKind = sql`kind = ${kind} AND code = ${code}`;
+    const windows = await this.#server.rows(
+      'looking for open windows',
+      sql`SELECT type, cutoff, to_ms FROM ${this.#tables.named('windows')} WHERE ${ofKind} ORDER BY planned_at LIMIT 1 BY type, cutoff`,
+    );
+    // files are numbered from 1, and the last one says `end`
+    const whole = await this.#server.rows(
+      'looking for windows that are delivered',
+      sql`SELECT type, cutoff FROM ${this.#tables.named('deliveries')} WHERE ${ofKind} GROUP BY type, cutoff HAVING uniqExact(file) = toUInt64OrZero(extract(maxIf(file, file LIKE '%end'), '_([0-9]+)end$'))`,
+    );
+    const delivered = new Set(whole.map(([type, cutoff]) => `${type} ${cutoff}`));
+    if (windows.some(([type, cutoff]) => !delivered.has(`${type} ${cutoff}`))) return 0;
+    return Math.max(0, ...windows.filter(([type]) => type === 'P').map(([, , toMs]) => Number(toMs)));
+  }
+
+  async #rowsOf(iccids: readonly string[]): Promise<Row[]> {
+    const cards = new Sql(iccids.map((iccid) => sql`${iccid}`.text).join(', '));
+    const query = sql`SELECT kind, code, position, max(accepted_at), any(iccid) AS card FROM ${this.#records} WHERE iccid IN (${cards}) GROUP BY kind, code, position ORDER BY card LIMIT ${ROWS_MAX}`;
+    const found = await this.#server.rows('looking for the records of cards', query, this.#means.timeoutMs);
+    return found.map(([kind = '', code = '', position, acceptedAt, iccid = '']) => {
+      return { kind, code, position: Number(position), acceptedAt: Number(acceptedAt), iccid };
+    });
+  }
+
+  async #isRewriting(): Promise<boolean> {
+    const query = sql`SELECT count() FROM system.mutations WHERE database = ${this.#tables.database.text} AND table = 'records' AND is_done = 0`;
+    return Number((await this.#server.rows('looking at what is rewritten', query))[0]?.[0] ?? 0) > 0;
+  }
+
+  async #until(isSo: () => Promise<boolean>, what: string): Promise<void> {
+    for (const endsAt = performance.now() + this.#means.timeoutMs; !(await isSo()); await pause(LOOK_MS)) {
+      if (performance.now() > endsAt)
+        throw new IovError('STORE_FAILED', `${what} in ClickHouse: not done after ${this.#means.timeoutMs} ms`);
+    }
+  }
+
+  /** Holds for as long as it can take, by the server's clock; a mutation that takes longer is seen by itself. */
+  #announce(id: string): Promise<void> {
+    return this.#note(PURGING, id, Math.ceil((3 * this.#means.timeoutMs) / 1_000));
+  }
+
+  #note(setting: string, id: string, holdsS: number): Promise<void> {
+    const values = sql`${setting}, ${id}, toInt64(toUnixTimestamp(now())) + toInt64(${holdsS})`;
+    return this.#server.run('announcing a purge', sql`INSERT INTO ${this.#settings} SELECT ${values}`);
+  }
+
+  get #records(): Sql {
+    return this.#tables.named('records');
+  }
+
+  get #settings(): Sql {
+    return this.#tables.named('settings');
+  }
+}
+
+function countsOf(
+  iccids: readonly string[],
+  { rows, needed }: { rows: readonly Row[]; needed: ReadonlySet<string> },
+): Map<string, number> {
+  const counts = new Map(iccids.filter((iccid) => !needed.has(iccid)).map((iccid) => [iccid, 0]));
+  for (const { iccid } of rows) {
+    const count = counts.get(iccid);
+    if (count !== undefined) counts.set(iccid, count + 1);
+  }
+  return counts;
+}
+
+function pieces(rows: readonly Row[]): Row[][] {
+  const count = Math.ceil(rows.length / POSITIONS_MAX);
+  return Array.from({ length: count }, (_, index) => rows.slice(index * POSITIONS_MAX, (index + 1) * POSITIONS_MAX));
+}

@@ -1,0 +1,150 @@
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { Store } from '../../../contract/store.js';
+import { SimulatedClock } from '../../../engine/clock.js';
+import { purge } from '../../../engine/retention.js';
+import { cutoffOf } from '../../../notice/cutoff.js';
+import type { ClickHouseOptions } from '../../../stores/clickhouse/options.js';
+import { clickHouseStore, newArchive, startClickHouse } from '../../support/clickhouse.js';
+import { DAY_MS, keepCard } from '../../support/endedService.js';
+import { freePort } from '../../support/freePort.js';
+import { append, DAY_16_MS, HOUR_MS, newRecord } from '../../support/testStore.js';
+
+const server = await startClickHouse();
+if (server) t.teardown(() => server.stop());
+const skip = server ? false : 'no ClickHouse';
+
+const GONE = '89860000000000000001';
+const HERE = '89860000000000000002';
+const TERM_OVER = DAY_16_MS + 800 * DAY_MS;
+const order = (dryRun = false) => ({ afterServiceDays: 731, directories: [], site: { codes: {}, tables: {} }, dryRun });
+const keyOf = (cutoffMs: number, type: 'P' | 'F') =>
+  ({ kind: 'KH', code: '0002', cutoff: cutoffOf(cutoffMs), type }) as const;
+
+/** A store whose clock starts a day before the cut-off, on an archive of its own or on one that is there. */
+async function opened(t: Test, archive?: ClickHouseOptions, ledger = 'ledger.db') {
+  if (!server) throw new Error('skipped');
+  const path = join(t.testdirName, ledger);
+  if (!archive) t.testdir({});
+  const options = archive ? { ...archive, ledger: path } : await newArchive(server, path);
+  const clock = new SimulatedClock(DAY_16_MS - DAY_MS);
+  return { clock, options, ...(await clickHouseStore(t, options, { clock })) };
+}
+
+/** Opens a window and delivers it, in one file unless it is to stay open. */
+async function exported(store: Store, cutoffMs: number, type: 'P' | 'F', isDelivered = true): Promise<() => void> {
+  const window = keyOf(cutoffMs, type);
+  const row = await store.openWindow(window, cutoffMs, 'daily');
+  const baseName = `KH_0002_${window.cutoff}_${type}_000001end`;
+  const state = 'planned' as const;
+  const plan = { baseName, window, sequence: 1, records: 2, textBytes: 10, iv: '', mtimeMs: 0, state };
+  store.planFile({ windowId: row.id, plan, fromPosition: 0, toPosition: 0 });
+  const deliver = async () => {
+    await store.fileDelivered(baseName, '/upload');
+    store.windowDelivered(row.id);
+  };
+  if (isDelivered) await deliver();
+  return deliver;
+}
+
+const countOf = async ({ database }: ClickHouseOptions, iccid: string) =>
+  Number(await server?.ask(`SELECT count() FROM ${database}.records WHERE iccid = '${iccid}'`));
+
+t.test('a card goes with its records in ClickHouse, and the log of purges counts them', { skip }, async (t) => {
+  const { store, clock, options } = await opened(t);
+  await keepCard(store, GONE, '2');
+  await keepCard(store, HERE, '1');
+  const reported = newRecord('{}', { kind: 'CL', code: 'LSV1', iccid: GONE, reported: true });
+  await append(
+    store,
+    reported,
+    newRecord('{"again":1}', { iccid: GONE, position: 5, acceptedAt: DAY_16_MS - HOUR_MS }),
+  );
+  clock.set(DAY_16_MS + HOUR_MS);
+  await exported(store, DAY_16_MS, 'P');
+  await exported(store, DAY_16_MS, 'F');
+  clock.set(TERM_OVER);
+  t.match(await purge(store, clock, order(true)), { cards: 1, records: 3, kept: 0 });
+  t.equal(await countOf(options, GONE), 3, 'a dry run takes nothing');
+
+  const { failure, ...outcome } = await purge(store, clock, order());
+  t.equal(failure, undefined);
+  t.match(outcome, { cards: 1, records: 3, kept: 0 });
+  t.same([await countOf(options, GONE), await countOf(options, HERE)], [0, 1]);
+  t.same(await store.trace(GONE), []);
+  t.match(store.purges.list(10), [{ cards: 1, records: 3 }]);
+  const commands = await server?.ask(`SELECT command FROM system.mutations WHERE database = '${options.database}'`);
+  t.match(commands, /DELETE WHERE/);
+  t.notMatch(commands, GONE, 'the server keeps the text of a mutation, which names no card');
+  t.match(await purge(store, clock, order()), { cards: 0, records: 0 }, 'once');
+
+  const later = DAY_16_MS + 16 * DAY_MS;
+  const row = await store.openWindow(keyOf(later, 'F'), later, 'monthly');
+  let left = 0;
+  for await (const { sizes } of store.stretches(row, 100)) left += sizes.length;
+  t.equal(left, 1, 'a later F window has the others');
+});
+
+t.test('while a window is open, here or at another machine, its records stay', { skip }, async (t) => {
+  const { store, clock, options } = await opened(t);
+  const other = await opened(t, options, 'other.db');
+  await keepCard(store, GONE, '2');
+  for (const each of [clock, other.clock]) each.set(TERM_OVER);
+  t.match(await purge(store, clock, order()), { cards: 0, kept: 1 }, 'never exported');
+  const daily = await exported(other.store, DAY_16_MS, 'P', false);
+  t.match(await purge(store, clock, order()), { cards: 0, kept: 1 }, 'another machine delivers its window');
+  t.match(await purge(store, clock, order(true)), { cards: 0, kept: 1 });
+  await daily();
+  const monthly = await exported(store, DAY_16_MS, 'F', false);
+  t.match(await purge(store, clock, order()), { cards: 0, kept: 1 }, 'and this one a full export');
+  await monthly();
+  const row = await store.openWindow(keyOf(DAY_16_MS, 'F'), DAY_16_MS, 'monthly');
+  store.reopenWindow(row.id);
+  t.match(await purge(store, clock, order()), { cards: 0, kept: 1 }, 'it is delivered again');
+  store.windowDelivered(row.id);
+  const due = { content: 'KH', requestId: 'CMD-1', code: '0002', withinMs: HOUR_MS } as const;
+  await store.commit([(transaction) => transaction.addDueFile({ ...due, name: 'KH_CMD-1_0002', iccid: GONE })]);
+  t.match(await purge(store, clock, order()), { cards: 0, kept: 1 }, 'a command asks for it');
+  t.equal(await countOf(options, GONE), 1);
+  await store.fileDelivered('KH_CMD-1_0002', '/upload');
+  t.match(await purge(store, clock, order()), { cards: 1, records: 1, kept: 0 });
+  t.equal(await countOf(options, GONE), 0);
+});
+
+t.test('a window that is planned while a purge is under way waits for its end', { skip }, async (t) => {
+  const { store, clock, options } = await opened(t);
+  clock.set(DAY_16_MS + HOUR_MS);
+  const note = (setting: string, seconds: number) =>
+    server?.ask(
+      `INSERT INTO ${options.database}.settings SELECT '${setting}', 'id', toInt64(toUnixTimestamp(now()) + ${seconds})`,
+    );
+  await note('purging', 600);
+  let isOpen = false;
+  const opening = exported(store, DAY_16_MS, 'P').then(() => {
+    isOpen = true;
+  });
+  const planned = `SELECT count() FROM ${options.database}.windows`;
+  while ((await server?.ask(planned)) === '0') t.notOk(isOpen);
+  await server?.ask('SELECT sleep(0.5)');
+  t.notOk(isOpen, 'it is planned, and nobody reads it yet');
+  await note('purged', 0);
+  await opening;
+});
+
+t.test('ClickHouse away: the purge says so, cards stay, and the next one takes them', { skip }, async (t) => {
+  const { store, clock, options } = await opened(t);
+  await keepCard(store, GONE, '2');
+  clock.set(TERM_OVER);
+  await exported(store, DAY_16_MS, 'P');
+  await store.close();
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const away = await clickHouseStore(t, { ...options, url, requestTimeoutMs: 1_000 }, { clock });
+  const { failure, ...outcome } = await purge(away.store, clock, order());
+  t.match(failure, { code: 'STORE_FAILED', message: /does not answer/ });
+  t.match(outcome, { cards: 0, kept: 1 });
+  t.notMatch(failure?.message, GONE);
+  await away.store.close();
+  const again = await clickHouseStore(t, options, { clock });
+  t.match(await purge(again.store, clock, order()), { cards: 1, records: 1, kept: 0 });
+  t.equal(await countOf(options, GONE), 0);
+});
