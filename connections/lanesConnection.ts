@@ -160,7 +160,14 @@ export class Lanes implements Connection {
     clearTimeout(this.#usable);
     const leftMs = Math.max(0, Math.min(this.#options.revokeMs, this.#leaseEndsMs - performance.now()));
     const hurry = new AbortController();
-    const late = setTimeout(() => hurry.abort(), leftMs);
+    const { log, place } = this.#context;
+    const late = setTimeout(() => {
+      log.warn(
+        { place, code: 'LANE_LOST' },
+        'the time to let the lanes go has run out; what is under way is broken off',
+      );
+      hurry.abort();
+    }, leftMs);
     await this.#vacated(hurry.signal);
     clearTimeout(late);
     clearTimeout(this.#leaseEnds);

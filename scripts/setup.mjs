@@ -1,5 +1,5 @@
 // Makes a fresh clone ready: `npm start` and `npm test` call it first. Installs only what is missing, then compiles.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, statSync } from 'node:fs';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -18,10 +18,10 @@ if (major < NODE[0] || (major === NODE[0] && minor < NODE[1])) {
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 
-function run(command, args, hint = '') {
+function run(command, args) {
   const { status, error } = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
   if (error || status !== 0) {
-    process.stderr.write(`setup: ${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}\n${hint}`);
+    process.stderr.write(`setup: ${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}\n`);
     process.exit(2);
   }
 }
@@ -39,14 +39,20 @@ if (packagesChanged) {
   // this takes the same versions from it, and leaves it as it is. Native packages are compiled one by one, when needed.
   run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts']);
 }
-if (packagesChanged || !existsSync(SQLITE)) {
+const needsSqlite = packagesChanged || !existsSync(SQLITE);
+const needsKafka = forTests && !existsSync('node_modules/node-rdkafka/build/Release/node-librdkafka.node');
+if (needsSqlite || needsKafka) installPackages(compilers());
+const kafka = needsKafka ? compileKafka() : undefined;
+if (needsSqlite) {
   process.stdout.write('setup: compiling better-sqlite3, which takes about a minute\n');
-  installPackages(compilers());
   const missing = compilers();
   const hint = `setup: it wants ${missing.join(', ')}; as root: apt-get install ${missing.join(' ')}\n`;
-  run('npm', ['rebuild', 'better-sqlite3', 'ssh2'], missing.length > 0 ? hint : '');
+  if (!(await step('npm', ['rebuild', 'better-sqlite3', 'ssh2']))) {
+    process.stderr.write(`setup: better-sqlite3 cannot be compiled here\n${missing.length > 0 ? hint : ''}`);
+    process.exit(2);
+  }
 }
-if (forTests && !existsSync('node_modules/node-rdkafka/build/Release/node-librdkafka.node')) compileKafka();
+await kafka;
 run(process.execPath, ['node_modules/typescript/bin/tsc', '-b']);
 chmodSync('dist/cli/main.js', 0o755); // `npx iovpipe`
 if (forTests && (!existsSync('node_modules/@tapjs/test-built') || !existsSync('.tap/plugins'))) {
@@ -57,16 +63,24 @@ if (forTests && (!existsSync('node_modules/@tapjs/test-built') || !existsSync('.
  * Optional: nothing but the `kafka` components needs it, and they say so where it is missing. librdkafka is compiled before, on
  * all cores; the package's own make files do not bear that (they install what is not compiled yet).
  */
-function compileKafka() {
+async function compileKafka() {
   process.stdout.write('setup: compiling node-rdkafka, which takes some minutes\n');
   const home = 'node_modules/node-rdkafka';
   const cores = `-j${os.availableParallelism()}`;
-  const step = (command, args, cwd) => spawnSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'], cwd }).status === 0;
   const done =
-    step(process.execPath, ['../util/configure'], `${home}/deps`) &&
-    step('make', ['-s', cores, '-C', `${home}/deps/librdkafka`, 'libs']) &&
-    step('npm', ['rebuild', 'node-rdkafka']);
+    (await step(process.execPath, ['../util/configure'], `${home}/deps`)) &&
+    (await step('make', ['-s', cores, '-C', `${home}/deps/librdkafka`, 'libs'])) &&
+    (await step('npm', ['rebuild', 'node-rdkafka']));
   if (!done) process.stderr.write('setup: node-rdkafka cannot be compiled here; tests that need Kafka are skipped\n');
+}
+
+/** Two native packages are compiled beside one another; only what goes wrong is shown. */
+function step(command, args, cwd = '.') {
+  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'], cwd });
+  return new Promise((resolve) => {
+    child.once('error', () => resolve(false));
+    child.once('exit', (code) => resolve(code === 0));
+  });
 }
 
 /** What native packages are compiled with and is not there; Debian's packages have the same names. */
@@ -102,7 +116,7 @@ function installServices() {
     ['/usr/include/zlib.h', 'zlib1g-dev'],
     ['/usr/bin/chromium', 'chromium'],
     ['/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc', 'fonts-noto-cjk'],
-    ['/usr/bin/clickhouse-server', 'clickhouse-server'],
+    ['/usr/sbin/clickhouse-server', 'clickhouse-server'],
     ['/usr/bin/clickhouse-client', 'clickhouse-client'],
     ['/usr/bin/systemd-analyze', 'systemd'],
     ['/usr/bin/python3', 'python3'],

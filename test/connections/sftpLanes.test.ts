@@ -68,9 +68,10 @@ t.test('connections by lanes', { skip }, async (t) => {
     const client = await clientOf(t, { ...ssh, port: proxy.port }, lanes);
     const [packed] = (await outbox(join(t.testdir({}), 'outbox'), 1, 30_000_000)) as [LocalFile];
     const file = { ...packed, name: 'KH_0002_2022111600_P_000099end.bin' };
-    proxy.delayMs = 100; // so that it takes longer than the lease
+    proxy.delayMs = 100;
     const delivering = deliver(client, file, 1);
     await until('it is under way', () => proxy.bytes > 300_000, { ms: MS });
+    proxy.delayMs = 1_000; // so that it takes longer than the lease, however fast the machine
     await control.signal('SIGSTOP');
     t.teardown(() => control.signal('SIGCONT'));
     await until('the lease has run out', () => lanes.refusal() !== undefined, { ms: MS });
