@@ -47,6 +47,8 @@ function found(text: string, values: ReadonlySet<string>): string[] {
   );
 }
 
+t.setTimeout(RECORDS > 1_000 ? 1_200_000 : 240_000);
+
 t.test('nothing that the demo logs, at its most talkative, names a person, a number or an address', async (t) => {
   const folder = t.testdir();
   const out = join(folder, 'out');
