@@ -70,7 +70,7 @@ t.test('nothing that the demo logs, at its most talkative, names a person, a num
     count += 1;
     leaked.push(...found(line, values));
   }
-  t.ok(count > RECORDS / 10, `${count} lines of log`);
+  t.ok(count > 100, `${count} lines of log`);
   t.same(leaked, []);
   const [some] = values;
   t.same(found(`x${some}y`, values).slice(0, 1), [some], 'control: one that is there is found');
