@@ -43,30 +43,43 @@ export interface Packed {
   sm3: string;
 }
 
+/** What the disk refused: an error's code would be lost between threads. */
+export interface DiskFailure {
+  code: string;
+  message: string;
+}
+
 /**
  * Runs in a worker thread: entries → zip → cipher → file, in one pass. The plain content is never written anywhere; a chunk
  * goes back through the port when the deflater has taken it.
  */
-export default async function pack(task: PackTask): Promise<Packed> {
-  const file = new PackedOutput(task.partialPath);
+export default async function pack(task: PackTask): Promise<Packed | DiskFailure> {
+  let file: PackedOutput | undefined;
   try {
-    const zip = new ZipWriter(levelOf(task.steps), (bytes) => file.write(bytes));
-    if (task.name) file.begin(task.steps, task.name.iv);
-    const { iv, path, entry } = await take(task.port, zip);
-    if (!task.name) file.begin(task.steps, iv);
-    await zip.end(entry);
-    zip.finish();
-    const packed = file.end();
-    renameSync(task.partialPath, path);
-    syncDirectory(dirname(path));
-    return packed;
+    file = new PackedOutput(task.partialPath);
+    return await packInto(file, task);
   } catch (error) {
-    file.abandon();
+    file?.abandon();
     rmSync(task.partialPath, { force: true });
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== undefined && 'syscall' in (error as Error)) return { code, message };
     throw error;
   } finally {
     task.port.close();
   }
+}
+
+async function packInto(file: PackedOutput, task: PackTask): Promise<Packed> {
+  const zip = new ZipWriter(levelOf(task.steps), (bytes) => file.write(bytes));
+  if (task.name) file.begin(task.steps, task.name.iv);
+  const { iv, path, entry } = await take(task.port, zip, file);
+  if (!task.name) file.begin(task.steps, iv);
+  await zip.end(entry);
+  zip.finish();
+  const packed = file.end();
+  renameSync(task.partialPath, path);
+  syncDirectory(dirname(path));
+  return packed;
 }
 
 function levelOf(steps: readonly WorkerStep[]): number {
@@ -76,7 +89,7 @@ function levelOf(steps: readonly WorkerStep[]): number {
 }
 
 /** Takes entries from the port, chunk by chunk, until the end comes; the last entry is left open for its name. */
-function take(port: MessagePort, zip: ZipWriter): Promise<PackEnd> {
+function take(port: MessagePort, zip: ZipWriter, file: PackedOutput): Promise<PackEnd> {
   return new Promise((resolve, reject) => {
     let entries = 0;
     const handle = async (part: PackPart): Promise<void> => {
@@ -88,6 +101,7 @@ function take(port: MessagePort, zip: ZipWriter): Promise<PackEnd> {
     };
     const handleAll = async (parts: readonly PackPart[]): Promise<void> => {
       for (const part of parts) await handle(part);
+      file.check();
       const chunks = parts.flatMap((part) => ('chunk' in part ? [part.chunk] : []));
       const buffers = chunks.map(({ buffer }) => buffer);
       port.postMessage(chunks, buffers); // back to be filled again
@@ -109,6 +123,7 @@ class PackedOutput {
   #encrypt: { update(bytes: Uint8Array): Uint8Array; final(): Uint8Array } | undefined;
   #bytes = 0;
   #open = true;
+  #failure: unknown;
 
   constructor(path: string) {
     this.#fd = openSync(path, 'w', 0o600);
@@ -119,12 +134,26 @@ class PackedOutput {
     if (step) this.#encrypt = createCipher(step.cipher).encryptor(Buffer.from(iv, 'hex'));
   }
 
-  /** What a deflater still gives after the file was abandoned must not reach its descriptor, which may be another's by then. */
+  /**
+   * Throws nothing: a deflater calls it, out of whose events nobody catches. What a deflater still gives after the file was
+   * abandoned must not reach its descriptor, which may be another's by then.
+   */
   write(bytes: Uint8Array): void {
-    if (this.#open) this.#put(this.#encrypt ? this.#encrypt.update(bytes) : bytes);
+    if (!this.#open || this.#failure !== undefined) return;
+    try {
+      this.#put(this.#encrypt ? this.#encrypt.update(bytes) : bytes);
+    } catch (error) {
+      this.#failure = error;
+    }
+  }
+
+  /** @throws what a write has failed with */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   end(): Packed {
+    this.check();
     if (this.#encrypt) this.#put(this.#encrypt.final());
     fsyncSync(this.#fd);
     this.abandon();

@@ -9,7 +9,7 @@ import type { Album, TextFile } from '../contract/item.js';
 import type { FileRow, Store } from '../contract/store.js';
 import { digestOf } from '../files/plainFile.js';
 import { feedAlbum, feedText, type GiveWay } from './feed.js';
-import type { Packed, PackMessage, PackName, PackTask } from './pack.js';
+import type { DiskFailure, Packed, PackMessage, PackName, PackTask } from './pack.js';
 import { openPool, type Pool } from './pool.js';
 
 /** So long a file may wait for callers to be answered. */
@@ -61,7 +61,9 @@ export class Packer {
     };
     if (early) task.name = nameOf(early);
     const pool = 'pictures' in file ? this.#albums : this.#texts;
-    const packing = pool.run<Packed>(task, { transferList: [port2], signal });
+    const packing = pool
+      .run<Packed | DiskFailure>(task, { transferList: [port2], signal })
+      .then((done) => packedOr(done, this.#outbox));
     const feeding =
       'pictures' in file
         ? feedAlbum(port1, file, nameOf)
@@ -76,7 +78,7 @@ export class Packer {
       port1.postMessage('abandon' satisfies PackMessage);
       discard(file);
       await packing.catch(() => undefined);
-      throw signal.aborted ? IovError.from(signal.reason) : packingFailed(thrown, this.#outbox);
+      throw IovError.from(signal.aborted ? signal.reason : thrown, 'packing a file into the outbox');
     } finally {
       port1.close();
     }
@@ -94,15 +96,15 @@ export class Packer {
   }
 }
 
-/** A disk without room, or one that failed, is the operator's to mend; anything else is told as it is. */
-function packingFailed(thrown: unknown, outbox: string): IovError {
-  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+/** @throws IovError STORE_FAILED: a disk without room, or one that failed, is the operator's to mend */
+function packedOr(done: Packed | DiskFailure, outbox: string): Packed {
+  if (!('code' in done)) return done;
+  const { code, message } = done;
   const isFull = code === 'ENOSPC' || code === 'EDQUOT';
-  if (!isFull && code !== 'EIO' && code !== 'EROFS') return IovError.from(thrown, 'packing a file into the outbox');
+  const isBroken = code === 'EIO' || code === 'EROFS';
+  if (!isFull && !isBroken) throw new IovError('INTERNAL', `packing a file into the outbox: ${message}`);
   const meaning = isFull ? 'the disk is full; make room, the export resumes where it stopped' : 'the disk failed';
-  return new IovError('STORE_FAILED', `packing a file into the outbox ${outbox}: ${meaning} (${code})`, {
-    cause: thrown,
-  });
+  throw new IovError('STORE_FAILED', `packing a file into the outbox ${outbox}: ${meaning} (${code})`);
 }
 
 /** Nobody will read on, and who writes a text file must not wait. */

@@ -1,8 +1,6 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { generator } from '../../demo/generator.js';
 import { CarMaker } from '../support/carMaker.js';
 import { brokenSequences, deliveredFiles, notOnce } from '../support/deliveredFiles.js';
@@ -10,6 +8,7 @@ import { fillArchive } from '../support/filledArchive.js';
 import { IovpipeProcess } from '../support/iovpipeProcess.js';
 import { startOpenSsh } from '../support/openssh.js';
 import { AFTER_MIDNIGHT_MS, AFTERNOON_MS, operatorSite } from '../support/operatorSite.js';
+import { folderOnSmallDisk, mayMount } from '../support/smallDisk.js';
 
 const SEED = Number(process.env.IOVPIPE_SEED ?? 2022);
 const KIB = 1024;
@@ -19,38 +18,12 @@ if (ssh) t.teardown(() => ssh.stop());
 const skip = !ssh ? 'no OpenSSH' : mayMount() ? false : 'no right to mount a small disk';
 if (skip && process.env.CI) t.fail(`under CI this must run: ${skip}`);
 
-function mayMount(): boolean {
-  const directory = t.testdir({ tried: {} });
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'iovpipe-test', join(directory, 'tried')], {
-      stdio: 'ignore',
-    });
-    execFileSync('umount', [join(directory, 'tried')]);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** A folder with a part that is a disk of that size; both go with the test. */
-function siteOnSmallDisk(t: Test, part: string, sizeKib: number): { folder: string; grow(sizeKib: number): void } {
-  const folder = mkdtempSync(join(tmpdir(), 'iovpipe-full-'));
-  const directory = join(folder, part);
-  mkdirSync(directory, { recursive: true });
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeKib}k`, 'iovpipe-test', directory]);
-  t.teardown(() => {
-    execFileSync('umount', [directory]);
-    rmSync(folder, { recursive: true, force: true });
-  });
-  return { folder, grow: (sizeKib) => void execFileSync('mount', ['-o', `remount,size=${sizeKib}k`, directory]) };
-}
-
 t.test('an archive without room answers 604, and takes everything once there is room', { skip }, async (t) => {
   if (!ssh) return;
   t.setTimeout(120_000);
   const upload = join(ssh.directory, 'full-intake');
   mkdirSync(upload);
-  const { folder, grow } = siteOnSmallDisk(t, 'var', 2_500);
+  const { folder, grow } = folderOnSmallDisk(t, 'var', 2_500);
   const site = await operatorSite({ folder, server: ssh, upload, bytesMax: 200_000 });
   const maker = new CarMaker(site, generator(SEED));
   const daemon = new IovpipeProcess(['run', site.path], site.folder, AFTERNOON_MS);
@@ -92,7 +65,7 @@ t.test('an export without room in the outbox says so, and resumes once there is 
   t.setTimeout(120_000);
   const upload = join(ssh.directory, 'full-outbox');
   mkdirSync(upload);
-  const { folder, grow } = siteOnSmallDisk(t, 'var/outbox', 16);
+  const { folder, grow } = folderOnSmallDisk(t, 'var/outbox', 16);
   const site = await operatorSite({ folder, server: ssh, upload, bytesMax: 400_000 });
   const filled = await fillArchive(join(folder, 'var/archive.db'), AFTERNOON_MS, { seed: SEED, accounts: 1_000 });
   const words = ['run', site.path, '--once', 'accounts-daily'];

@@ -9,6 +9,7 @@ import { unpack } from '../../workers/unpack.js';
 import { verifyAlbum } from '../../workers/verifyAlbum.js';
 import { maker } from '../support/messages.js';
 import { CARD, COMMAND, collecting, HEADS, OTHER_CARD, opened, picture, put, STEPS } from '../support/pictures.js';
+import { folderOnSmallDisk, mayMount } from '../support/smallDisk.js';
 import { testStore } from '../support/testStore.js';
 
 const KEY = maker.cipher!.key;
@@ -47,6 +48,33 @@ t.test('openssl and unzip open a packed album: every picture, under its name', a
   const entries = await unpack(packed.path, maker.cipher, { fileBytesMax: 10_000_000, textBytesMax: 10_000_000 });
   const name = parseFileName(packed.name);
   t.equal(name?.kind === 'album' && (await verifyAlbum(name, entries, 10)), 3, 'the regulator finds nothing wrong');
+});
+
+const noDisk = mayMount() ? false : 'no right to mount a small disk';
+
+t.test('a full disk is told as one, wherever in a file it fills up', { skip: noDisk }, async (t) => {
+  const { folder } = folderOnSmallDisk(t, 'outbox', 16);
+  const { store } = await testStore(t);
+  const packer = new Packer(store, join(folder, 'outbox'));
+  t.teardown(() => packer.close());
+  let packed = 0;
+  let refused = 0;
+  // from inside the deflater to the last byte of the directory
+  for (const size of [...Array.from({ length: 12 }, (_, index) => 15_900 + 40 * index), 20_000, 400_000]) {
+    const path = `contracts/${CARD}/1.jpg`;
+    put(folder, { [path]: picture('jpg', size) });
+    const { collect } = await collecting(folder, store, OPTIONS);
+    const album = await collect({ ...COMMAND, requestId: `CMD-${size}` });
+    try {
+      rmSync((await packer.pack(album, STEPS, anew())).path);
+      packed += 1;
+    } catch (thrown) {
+      refused += 1;
+      t.match(thrown, { code: 'STORE_FAILED', message: /outbox: the disk is full; make room.*\(ENOSPC\)/ }, `${size}`);
+    }
+  }
+  t.ok(packed > 0 && refused > 2, `${packed} packed, ${refused} refused`);
+  t.same(readdirSync(join(folder, 'outbox')), [], 'nothing is left of them');
 });
 
 t.test('every level packs, and 0 stores', async (t) => {
