@@ -7,20 +7,15 @@ import type { ClickHouseOptions } from '../../stores/clickhouse/options.js';
 import { brokenSequences, type DeliveredFile, deliveredFile } from './deliveredFiles.js';
 import { IovpipeProcess } from './iovpipeProcess.js';
 import type { Kafka, Produced } from './kafka.js';
+import { LANE_TIMES } from './lanes.js';
+import { iccidOf } from './messages.js';
 import type { ServerAddress } from './operatorSite.js';
 
 const DAY_MS = 86_400_000;
 const NEAR_MS = 900_000;
 
 /** Times of the lanes, so short that a test has not long to wait. */
-export const CLUSTER_TIMES = {
-  sessionTimeoutMs: 4_000,
-  renewMs: 200,
-  marginMs: 800,
-  guardMs: 1_200,
-  revokeMs: 500,
-  takeOverMs: 1_000,
-};
+const CLUSTER_TIMES = { ...LANE_TIMES, marginMs: 800, guardMs: 1_200, takeOverMs: 1_000 };
 
 export interface ClusterOptions {
   kafka: Kafka;
@@ -34,7 +29,7 @@ export interface ClusterOptions {
   level?: number;
   /** No daemon outlives it. */
   lifetimeMs?: number;
-  times?: Partial<typeof CLUSTER_TIMES>;
+  times?: Partial<typeof LANE_TIMES>;
 }
 
 /** What the daemons of one cluster have in common, and the daemons as they come and go. */
@@ -127,22 +122,25 @@ pipelines:
 export const isDelivered = ({ msg, pipeline }: { msg: string; pipeline?: unknown }): boolean =>
   pipeline === 'accounts-daily' && (msg === 'window delivered' || msg === 'this window has been delivered before');
 
-/** Counts the connections that a server on a port of this machine holds, at its own end, again and again. */
+/**
+ * Counts the connections that a server on a port of this machine holds, at its own end, again and again. The kernel's table is
+ * no picture of one moment: on a busy machine a reading of it may show a connection that closed meanwhile, and the one that
+ * opened after it. Those that two readings have in common were there together, between the two.
+ */
 export class ConnectionCount {
   /** The most that were there at once. */
   most = 0;
-  /** The same without those that the client has closed, and the server not yet. */
-  mostEstablished = 0;
   looks = 0;
+  #before = new Set<string>();
   readonly #looking: NodeJS.Timeout;
 
   constructor(port: number, everyMs = 5) {
     const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
     this.#looking = setInterval(() => {
+      const now = connectionsAt(local);
       this.looks += 1;
-      const states = statesAt(local);
-      this.most = Math.max(this.most, states.length);
-      this.mostEstablished = Math.max(this.mostEstablished, states.filter((state) => state === ESTABLISHED).length);
+      this.most = Math.max(this.most, [...now].filter((one) => this.#before.has(one)).length);
+      this.#before = now;
     }, everyMs);
   }
 
@@ -155,12 +153,14 @@ const ESTABLISHED = '01';
 /** Closed by the client alone: the server still counts such a one. */
 const CLOSE_WAIT = '08';
 
-function statesAt(local: string): string[] {
+/** Each by its client's address. */
+function connectionsAt(local: string): Set<string> {
   const lines = readFileSync('/proc/net/tcp', 'latin1').split('\n');
-  return lines.flatMap((line) => {
-    const [, from = '', , state = ''] = line.trim().split(/\s+/);
-    return from.endsWith(local) && (state === ESTABLISHED || state === CLOSE_WAIT) ? [state] : [];
-  });
+  const rows = lines.map((line) => line.trim().split(/\s+/));
+  const open = rows.filter(
+    ([, from = '', , state = '']) => from.endsWith(local) && (state === ESTABLISHED || state === CLOSE_WAIT),
+  );
+  return new Set(open.map(([, , to = '']) => to));
 }
 
 /** What is not as promised of a window of the first so many `smallRecords`, read file by file; empty where all is well. */
@@ -184,12 +184,12 @@ export function faultsOfWindow(directory: string, peer: Peer, records: number): 
   ];
 }
 
-const FIRST_ICCID = 89860000000000000000n;
+const FIRST_ICCID = BigInt(iccidOf(0));
 
 /** Accounts as bytes, each with a card of its own: no more of table 12 than a check of what arrived needs. */
 export function smallRecords(from: number, to: number, bytes: number): { iccid: string; bytes: Uint8Array }[] {
   return Array.from({ length: to - from }, (_, index) => {
-    const iccid = String(FIRST_ICCID + BigInt(from + index));
+    const iccid = iccidOf(from + index);
     const start = `{"ICCID":"${iccid}","LogginginAddress":"`;
     return { iccid, bytes: Buffer.from(`${start}${'x'.repeat(Math.max(0, bytes - start.length - 2))}"}`) };
   });
