@@ -13,6 +13,8 @@ export interface LaneUser {
    * Resolves when they are closed.
    */
   vacate(hurry: AbortSignal): Promise<void>;
+  /** While it vacates: something is still being done on one of its connections. */
+  readonly isBusy: boolean;
   /** Lanes have come. */
   grown(): void;
 }
@@ -162,10 +164,11 @@ export class Lanes implements Connection {
     const hurry = new AbortController();
     const { log, place } = this.#context;
     const late = setTimeout(() => {
-      log.warn(
-        { place, code: 'LANE_LOST' },
-        'the time to let the lanes go has run out; what is under way is broken off',
-      );
+      if ([...this.#users].some(({ isBusy }) => isBusy))
+        log.warn(
+          { place, code: 'LANE_LOST' },
+          'the time to let the lanes go has run out; what is under way is broken off',
+        );
       hurry.abort();
     }, leftMs);
     await this.#vacated(hurry.signal);
@@ -182,8 +185,8 @@ export class Lanes implements Connection {
   async #leave(): Promise<void> {
     await this.#revoke();
     await this.#member?.leave();
+    await this.#guard.stop(); // joining waits for it, without end
     await this.#joining?.catch(() => undefined);
-    await this.#guard.stop();
   }
 
   #tell(): void {

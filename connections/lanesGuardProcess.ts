@@ -4,22 +4,30 @@
 const guardMs = Number(process.argv[2]);
 const daemon = process.ppid;
 const lookMs = Math.max(20, Math.floor(guardMs / 10));
+/** A clock that both processes share, and nobody sets. */
+const nowMs = () => Number(process.hrtime.bigint() / 1_000_000n);
 
-let heardAtMs = performance.now();
-let lookedAtMs = heardAtMs;
+let aliveAtMs = nowMs();
+let lookedAtMs = aliveAtMs;
+let patientUntilMs = 0;
+let forgivenAtMs = 0;
 
 const look = () => {
-  const nowMs = performance.now();
-  const wasAsleep = nowMs - lookedAtMs > guardMs / 2;
-  lookedAtMs = nowMs;
-  // whatever put this process to sleep may have held the daemon, too, which wakes now: it gets its time anew
-  if (wasAsleep) heardAtMs = nowMs;
-  if (nowMs - heardAtMs > guardMs && process.connected) process.kill(daemon, 'SIGKILL');
+  const now = nowMs();
+  const wasAsleep = now - lookedAtMs > guardMs / 2;
+  lookedAtMs = now;
+  // whatever put this process to sleep may have held the daemon, too, which wakes now: it gets its time anew, once a silence
+  if (wasAsleep && forgivenAtMs < aliveAtMs) {
+    forgivenAtMs = aliveAtMs;
+    patientUntilMs = now + guardMs;
+  }
+  if (now - aliveAtMs > guardMs && now > patientUntilMs && process.connected) process.kill(daemon, 'SIGKILL');
 };
 
 const looking = setInterval(look, lookMs);
-process.on('message', () => {
-  heardAtMs = performance.now();
+// it counts from when it was sent: one that waited here says nothing of the time since
+process.on('message', (sentAtMs: number) => {
+  aliveAtMs = Math.max(aliveAtMs, sentAtMs);
 });
 process.once('disconnect', () => clearInterval(looking));
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);

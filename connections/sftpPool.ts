@@ -122,6 +122,10 @@ export class SftpPool implements LaneUser {
     hurry.removeEventListener('abort', breakOff);
   }
 
+  get isBusy(): boolean {
+    return this.#opening.size > 0 || [...this.#sessions].some(({ broken }) => !broken);
+  }
+
   async #acquire(member: PoolMember, signal: AbortSignal): Promise<SftpSession> {
     for (const [session, timer] of this.#idle) {
       clearTimeout(timer);

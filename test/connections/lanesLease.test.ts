@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { cleanEnvironment } from '../support/cleanEnvironment.js';
 import { type Kafka, startKafka } from '../support/kafka.js';
 import { lanesOf } from '../support/lanes.js';
 import { until } from '../support/until.js';
@@ -19,9 +20,8 @@ const skip = kafka ? false : 'no Kafka';
 
 /** A member of a group in a process of its own that gives no sign of life but its commits. */
 async function member(t: Test, { brokers }: Kafka, topic: string) {
-  const { NODE_OPTIONS: _, ...env } = process.env;
   const child = spawn(process.execPath, [MEMBER, brokers, topic, String(SESSION_MS)], {
-    env,
+    env: cleanEnvironment(),
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   t.teardown(() => child.kill('SIGKILL'));

@@ -1,14 +1,17 @@
 import { Guard } from '../../connections/lanesGuard.js';
 import { keptLog } from './bareContext.js';
 
-// Run as `node guardedProcess.js GUARD_MS` with a channel: tells the process id of its guard whenever it has a new one,
-// answers what it is asked, cannot start another or can again when told so, and stops when told to.
+// Run as `node guardedProcess.js GUARD_MS [FIRST]` with a channel: tells the process id of its guard whenever it has a new
+// one, answers how many lines it has logged, cannot start another or can again when told so, and stops when told to. With
+// FIRST, that is run in place of Node at first.
 const { execPath } = process;
-const guard = new Guard(Number(process.argv[2]), keptLog(), (pid) => process.send?.(pid));
-await guard.start();
+process.execPath = process.argv[3] ?? execPath;
+const log = keptLog();
+const guard = new Guard(Number(process.argv[2]), log, (pid) => process.send?.(pid));
 process.on('message', (words) => {
   if (words === 'no more guards') process.execPath = '/nowhere';
   if (words === 'guards again') process.execPath = execPath;
-  if (words !== 'stop') return void process.send?.('yes');
+  if (words !== 'stop') return void process.send?.(log.lines.length);
   void guard.stop().then(() => process.disconnect());
 });
+await guard.start();
