@@ -195,7 +195,8 @@ export interface Store {
   /**
    * The window under this key: as it was planned, or planned now. Nothing accepted later can fall into it. What other machines
    * have delivered of it stands in the ledger afterwards.
-   * @throws IovError WINDOW_CONFLICT where a later `P` window of this kind and code exists, or cutoffMs is in the future
+   * @throws IovError WINDOW_COVERED where a later `P` window of this kind and code exists; WINDOW_CONFLICT where cutoffMs is in
+   *   the future, or a chain without the archive has a window of that name
    */
   openWindow(key: WindowKey, cutoffMs: number, pipeline: string): WindowRow | Promise<WindowRow>;
   /** The window of a chain without an archive before it (a backfill): the same row each time it is asked for. */

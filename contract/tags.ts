@@ -31,10 +31,22 @@ export interface Tags {
 const OFFSETS = 2 ** 40;
 /** Partitions from here on have no positions: the last one is for what comes from elsewhere. */
 const PARTITIONS = 8191;
+/** The first of the positions that no topic has. */
+export const ELSEWHERE = PARTITIONS * OFFSETS;
 
 /** One number for a place in a topic; undefined beyond what fits. */
 export function positionOf(partition: number, offset: number): number | undefined {
   return partition < PARTITIONS && offset < OFFSETS ? partition * OFFSETS + offset : undefined;
+}
+
+/** What a message or a record says of itself. */
+export function tagsIn({ RequestID, Code, OperType, ICCID }: JsonObject): Tags {
+  return {
+    ...(typeof RequestID === 'string' && { requestId: RequestID }),
+    ...(typeof Code === 'string' && { code: Code }),
+    ...(typeof OperType === 'string' && { operType: OperType }),
+    ...(typeof ICCID === 'string' && { iccid: ICCID }),
+  };
 }
 
 /** Who and what an item is, without its place: that of one message is not that of what is made of it later. */

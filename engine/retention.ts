@@ -12,7 +12,7 @@ import { turns } from './schedule.js';
 const DAY_MS = 86_400_000;
 /** Cards looked at, and rows of the ledger, before others have their turn. */
 const PAGE = 500;
-/** Cards that go in one transaction. */
+/** Cards that go in one transaction, and that are looked at one by one before others have their turn. */
 const TOGETHER = 20;
 /** Cards whose records go together on another machine, where each deletion costs as much as many. */
 const TOGETHER_ELSEWHERE = 2_000;
@@ -93,8 +93,9 @@ async function purgeCards(
     const isNeeded = async (iccid: string) => (await store.purges.card(undefined, iccid, rules)) === undefined;
     const going = await elsewhere(over, isNeeded);
     sum.kept += over.length - going.length;
-    for (let first = 0; first < going.length && !signal?.aborted; first += TOGETHER) {
-      await Promise.all(going.slice(first, first + TOGETHER).map(purgeOne));
+    for await (const some of together(going)) {
+      if (signal?.aborted) break;
+      await Promise.all(some.map(purgeOne));
     }
   }
 }
@@ -105,13 +106,13 @@ async function* cardsOver(
   isOver: (state: CardState) => boolean,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<string[]> {
-  const together = store.purgeRecords ? TOGETHER_ELSEWHERE : 1;
+  const enough = store.purgeRecords ? TOGETHER_ELSEWHERE : 1;
   let over: string[] = [];
   for (let afterIccid = ''; !signal?.aborted; ) {
     const page = store.cards({ afterIccid, limit: PAGE });
     over.push(...page.filter(isOver).map(({ iccid }) => iccid));
     const isEnd = page.length < PAGE;
-    if (over.length > 0 && (isEnd || over.length >= together)) {
+    if (over.length > 0 && (isEnd || over.length >= enough)) {
       yield over;
       over = [];
     }
@@ -134,8 +135,8 @@ function recordsElsewhere(store: Store, dryRun: boolean, failed: (thrown: IovErr
   ): Promise<[string, number][]> => {
     if (!store.purgeRecords) return iccids.map((iccid) => [iccid, 0]);
     if (isAway) return [];
-    const needed = await Promise.all(iccids.map(isNeeded));
-    const free = iccids.filter((_, index) => !needed[index]);
+    const free: string[] = [];
+    for await (const some of together(iccids)) for (const iccid of some) if (!(await isNeeded(iccid))) free.push(iccid);
     if (free.length === 0) return [];
     try {
       return [...(await store.purgeRecords(free, dryRun))];
@@ -195,6 +196,14 @@ export async function keepRetention(
     if (signal.aborted) return;
     const { code, message } = IovError.from(thrown);
     log.error({ code, alarm: 'purgeFailed' }, `no more purges until the next start: ${message}`);
+  }
+}
+
+/** So many at a time as `TOGETHER` says, and a turn for others after them. */
+async function* together<Card>(cards: readonly Card[]): AsyncGenerator<Card[]> {
+  for (let first = 0; first < cards.length; first += TOGETHER) {
+    yield cards.slice(first, first + TOGETHER);
+    await othersTurn();
   }
 }
 

@@ -8,6 +8,11 @@ export function batchName(window: WindowKey, sequence: number, end: boolean): st
   return formatFileName({ kind: 'batch', content, code, cutoff, type, sequence, end, extension: '', partial: false });
 }
 
+/** A window as people see it, and as the names of its files begin: `KH_0002_2022111600_P`. */
+export function windowName({ kind, code, cutoff, type }: WindowKey): string {
+  return `${kind}_${code}_${cutoff}_${type}`;
+}
+
 /**
  * The window that a name template stands for: `KH_0002_{cutoff}_F_{seq}`, `CL_{code}_{cutoff}_P_{seq}`.
  * @throws IovError CONFIG_INVALID where the template makes no name of a batch

@@ -1,5 +1,6 @@
 import type { DueCount, ReceivedDay, Stream } from '../contract/received.js';
 import type { DeadLetter, DueFile } from '../contract/store.js';
+import { windowName } from './batch.js';
 import { cutoffMs, cutoffOf } from './cutoff.js';
 import { type BatchName, parseFileName } from './fileName.js';
 import { sequenceFaults } from './sequence.js';
@@ -81,7 +82,12 @@ export function dayReport(question: DayQuestion, received: ReceivedDay, letters:
   return { day: question.day, green, windows, wrong, commands, notInTime: received.notInTime };
 }
 
-const keyOf = ({ sender, content, code, cutoff, type }: WindowId) => `${sender}/${content}_${code}_${cutoff}_${type}`;
+const keyOf = (window: WindowId) => `${window.sender}/${nameOf(window)}`;
+
+/** `KH_0002_2022111600_P`. */
+export function nameOf({ content, code, cutoff, type }: Omit<WindowId, 'sender'>): string {
+  return windowName({ kind: content, code, cutoff, type });
+}
 
 function windowOf({ sender, content, code, batch: { cutoff, type } }: Batches[number]): WindowId {
   return { sender, content: content === 'CL' ? 'CL' : 'KH', code, cutoff, type };
@@ -147,12 +153,9 @@ function stateOf(files: number, completeAt: number | undefined, dueAt: number, n
 }
 
 /** A refused file says in its name which window it is of, but not whose: it counts for each sender of that kind and code. */
-function isOf(file: string, { content, code, cutoff, type }: WindowId): boolean {
+function isOf(file: string, window: WindowId): boolean {
   const name = parseFileName(file);
-  return (
-    name?.kind === 'batch' &&
-    `${name.content}_${name.code}_${name.cutoff}_${name.type}` === `${content}_${code}_${cutoff}_${type}`
-  );
+  return name?.kind === 'batch' && nameOf(name) === nameOf(window);
 }
 
 /** Letters about files whose cut-off lies on that day, or, where the name tells none, that were refused on it. */

@@ -6,7 +6,7 @@ import { compileValidator } from './validator.js';
 
 /**
  * What a channel asks of a message before anything else: the fields that its table demands (tables 1, 5, 7, 10).
- * @returns throws IovError RECORD_INVALID
+ * @throws IovError RECORD_INVALID from the check that comes back
  */
 export function compileMessageCheck(request: 1 | 5 | 7 | 10, tables: Site['tables']): (message: JsonObject) => void {
   const validate = compileValidator(tableOf(request, tables), { codes: 'pass', checks: 'off', unknown: 'warn' });

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { IovError } from '../contract/error.js';
 import { sm3Hex } from '../crypto/digest.js';
+import { maskNumbers } from '../notice/mask.js';
 import { type Database, guarded, openDatabase, type Statement, storeFailed } from './sqlite/database.js';
 
 /** Who looked at or changed what is kept, and when. No personal data: numbers are told by a digest (notice articles 19, 20). */
@@ -42,13 +43,18 @@ export class AuditLog {
   readonly #page: Statement<AuditRow>;
   readonly #latest: Statement<AuditRow>;
 
-  /** @throws IovError STORE_FAILED */
-  static async open(ledgerPath: string): Promise<AuditLog> {
+  /**
+   * @param readOnly for who only reads it; it must be there then
+   * @throws IovError STORE_FAILED
+   */
+  static async open(ledgerPath: string, readOnly = false): Promise<AuditLog> {
     const path = auditPath(ledgerPath);
-    const database = await openDatabase(path, false);
+    const database = await openDatabase(path, readOnly);
     try {
-      database.pragma('synchronous = FULL');
-      database.exec(SCHEMA);
+      if (!readOnly) {
+        database.pragma('synchronous = FULL');
+        database.exec(SCHEMA);
+      }
       return new AuditLog(database);
     } catch (thrown) {
       database.close();
@@ -65,19 +71,16 @@ export class AuditLog {
   }
 
   /**
-   * On the disk when it returns.
+   * On the disk when it returns. Numbers are masked here, whoever calls.
    * @throws IovError STORE_FAILED
    */
   add(entry: AuditEntry): void {
-    const [who, did, what] = [entry.who, entry.did, entry.what].map((text) => text.slice(0, TEXT_MAX)) as [
-      string,
-      string,
-      string,
-    ];
-    const bounded = { at: entry.at, who, did, what };
+    const bounded = (text: string) => text.slice(0, TEXT_MAX);
+    const { at } = entry;
+    const [who, did, what] = [bounded(entry.who), bounded(entry.did), bounded(maskNumbers(entry.what))];
     const append = this.#database.transaction(() => {
       const before = this.#last.get()?.digest ?? '';
-      this.#insert.run(entry.at, who, did, what, digestOf(before, bounded));
+      this.#insert.run(at, who, did, what, digestOf(before, { at, who, did, what }));
     });
     guarded('adding to the audit log', () => append.immediate());
   }

@@ -25,7 +25,7 @@ const UNDER_WAY_MAX = 2;
 export class Batches {
   readonly #insert: (rows: Buffer) => Promise<void>;
   readonly #bounds: BatchBounds;
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #underWay = new Set<Batch>();
   #full: Batch[] = [];
   #open: Batch | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -49,10 +49,10 @@ export class Batches {
     return batch.done;
   }
 
-  /** Sends what waits; resolves when nothing is under way any more. */
+  /** Sends what waits; resolves when all that has come so far has arrived or failed. Whoever added it is told which. */
   async flush(): Promise<void> {
     this.#close();
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    await Promise.allSettled([...this.#underWay, ...this.#full].map(({ done }) => done));
   }
 
   #close(): void {
@@ -67,16 +67,16 @@ export class Batches {
     while (this.#underWay.size < UNDER_WAY_MAX) {
       const batch = this.#full.shift();
       if (!batch) return;
-      const sent = this.#insert(encodedRows(batch.rows))
+      void this.#insert(encodedRows(batch.rows))
         .then(
           () => batch.settle(),
           (thrown: unknown) => batch.settle(IovError.from(thrown)),
         )
         .finally(() => {
-          this.#underWay.delete(sent);
+          this.#underWay.delete(batch);
           this.#send();
         });
-      this.#underWay.add(sent);
+      this.#underWay.add(batch);
     }
   }
 }

@@ -1,12 +1,11 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { IovError } from '../../contract/error.js';
+import { ELSEWHERE } from '../../contract/tags.js';
 import type { Database, Statement } from '../sqlite/database.js';
 import type { Tables } from './schema.js';
 import type { ClickHouseServer } from './server.js';
 import { sql } from './sql.js';
 
-/** Positions above all that a topic's partitions have (contract/tags.ts). */
-const FIRST = 8191 * 2 ** 40;
 /** So many ledgers can give positions of their own, this many each; one that has used them up takes another number. */
 const NODES = 2 ** 10;
 const POSITIONS = 2 ** 30;
@@ -40,7 +39,7 @@ export class Nodes {
   async positionOf(seq: number): Promise<number> {
     const epoch = Math.floor(seq / POSITIONS);
     if (this.#known?.epoch !== epoch) this.#known = { epoch, node: await this.#nodeOf(epoch) };
-    return FIRST + this.#known.node * POSITIONS + (seq % POSITIONS);
+    return ELSEWHERE + this.#known.node * POSITIONS + (seq % POSITIONS);
   }
 
   async #nodeOf(epoch: number): Promise<number> {
@@ -56,7 +55,7 @@ export class Nodes {
    * beyond its last one, and begins anew under another name.
    */
   async #isOurs(epoch: number, node: number): Promise<boolean> {
-    const first = FIRST + node * POSITIONS;
+    const first = ELSEWHERE + node * POSITIONS;
     const query = sql`SELECT max(position) FROM ${this.#tables.named('records')} WHERE position >= ${first} AND position < ${first + POSITIONS}`;
     const [last] = (await this.#server.rows('looking for the last position', query))[0] ?? [];
     const given =

@@ -1,5 +1,5 @@
-import { IovError } from '../../contract/error.js';
 import type { FilePlan, WindowKey } from '../../contract/file.js';
+import { coveredBy } from '../refusals.js';
 import type { Tables } from './schema.js';
 import type { ClickHouseServer } from './server.js';
 import { type Sql, sql } from './sql.js';
@@ -44,15 +44,13 @@ export class Plans {
    * whoever asks, also while another machine plans the same window.
    * @throws IovError WINDOW_COVERED where a later `P` window has been planned
    */
-  async beginOf({ kind, code, cutoff, type }: WindowKey): Promise<number> {
+  async beginOf(key: WindowKey): Promise<number> {
+    const { kind, code, cutoff, type } = key;
     if (type === 'F') return 0;
     const ofKind = sql`FROM ${this.#windows} WHERE kind = ${kind} AND code = ${code} AND type = 'P'`;
     const later = sql`SELECT cutoff ${ofKind} AND cutoff > ${cutoff} ORDER BY cutoff LIMIT 1`;
     const [after] = await this.#server.rows('looking for a later window', later);
-    if (after) {
-      const why = `a later one, ${after[0]}, has been planned, so that its records are in there`;
-      throw new IovError('WINDOW_COVERED', `window ${kind}_${code}_${cutoff}_P: ${why}`);
-    }
+    if (after) throw coveredBy(after[0] ?? '', key);
     const earlier = sql`SELECT to_ms ${ofKind} AND cutoff < ${cutoff} ORDER BY cutoff DESC, planned_at LIMIT 1`;
     const [before] = await this.#server.rows('looking for the window before', earlier);
     return Number(before?.[0] ?? 0);

@@ -23,7 +23,7 @@ interface Row {
 }
 
 interface Means {
-  /** Whether this machine has a window of this kind and code open, one that is delivered once more included. */
+  /** Whether this machine has a window of the archive of this kind and code open, one that is delivered once more included. */
   isOpenHere(kind: string, code: string): boolean;
   /** For one search through the archive, and for a mutation to come to its end. */
   timeoutMs: number;
@@ -55,9 +55,8 @@ export class RecordPurge {
    * @throws IovError STORE_FAILED where the server does not answer or needs too long; what has gone by then is gone
    */
   async take(iccids: readonly string[], dryRun: boolean): Promise<Map<string, number>> {
-    if (dryRun) return countsOf(iccids, await this.#free(await this.#rowsOf(iccids)));
     const rows = await this.#rowsOf(iccids);
-    if (rows.length === 0) return countsOf(iccids, { rows, needed: new Set() });
+    if (dryRun || rows.length === 0) return countsOf(iccids, await this.#free(rows));
     const id = randomUUID();
     await this.#announce(id);
     try {
@@ -87,7 +86,9 @@ export class RecordPurge {
     const groups = new Map<string, Row[]>();
     for (const row of rows) {
       const key = JSON.stringify([row.kind, row.code]);
-      groups.set(key, [...(groups.get(key) ?? []), row]);
+      const group = groups.get(key);
+      if (group) group.push(row);
+      else groups.set(key, [row]);
     }
     for (const [first, ...others] of [...groups.values()].flatMap(pieces)) {
       if (!first) continue;

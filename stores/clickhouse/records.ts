@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
 import { IovError } from '../../contract/error.js';
 import type { StoreStatus, Stretch, WindowRow } from '../../contract/store.js';
-import type { RecordRow } from '../sqlite/trace.js';
+import { rangesOf } from '../ranges.js';
+import type { TracedRecord } from '../sqlite/trace.js';
 import { clickHouseFailed } from './failures.js';
 import { readSizes } from './rowBinary.js';
 import type { Tables } from './schema.js';
@@ -41,9 +42,9 @@ export class Records {
     return Number((await this.#server.rows('counting records', query))[0]?.[0] ?? 0);
   }
 
-  /** When the first record of this kind and code was accepted; undefined where there is none. */
-  async firstAcceptedAt(kind: string, code: string): Promise<number | undefined> {
-    const query = sql`SELECT min(accepted_at), count() FROM ${this.#table} WHERE kind = ${kind} AND code = ${code}`;
+  /** When the first record of this kind and code was accepted from that time on; undefined where there is none. */
+  async firstAcceptedAt(kind: string, code: string, fromMs: number): Promise<number | undefined> {
+    const query = sql`SELECT min(accepted_at), count() FROM ${this.#table} WHERE kind = ${kind} AND code = ${code} AND accepted_at >= ${fromMs}`;
     const [first, count] = (await this.#server.rows('looking for the first record', query))[0] ?? [];
     return Number(count) > 0 ? Number(first) : undefined;
   }
@@ -63,7 +64,7 @@ export class Records {
 
   /** The records of a stretch with a newline after each, as the server writes them: nothing here looks at a single one. */
   async *lines(window: WindowRow, stretch: Stretch, from: number, to: number): AsyncGenerator<Uint8Array> {
-    const ranges = [...rangesOf(stretch, from, to)];
+    const ranges = [...rangesOf(stretch, from, to, READ_BYTES)];
     const once = this.#repeated.has(stretch) ? sql`LIMIT 1 BY position` : sql``;
     const ask = (index: number) => {
       const range = ranges[index];
@@ -86,7 +87,8 @@ export class Records {
   /** Records with `fromPosition < position <= toPosition`. */
   async *records(window: WindowRow, fromPosition: number, toPosition: number): AsyncGenerator<Uint8Array> {
     for await (const stretch of this.#stretch(window, fromPosition + 1, toPosition)) {
-      for (const { first, last, index: start, bytes: expected } of rangesOf(stretch, 0, stretch.sizes.length)) {
+      const ranges = rangesOf(stretch, 0, stretch.sizes.length, READ_BYTES);
+      for (const { first, last, index: start, bytes: expected } of ranges) {
         const pieces: Buffer[] = [];
         for await (const piece of whole(await this.#content(window, first, last, sql`LIMIT 1 BY position`), expected))
           pieces.push(piece);
@@ -101,7 +103,7 @@ export class Records {
   }
 
   /** By ICCID or RequestID; the oldest first. */
-  async about(key: string, limit: number): Promise<RecordRow[]> {
+  async about(key: string, limit: number): Promise<TracedRecord[]> {
     const query = sql`SELECT kind, code, position, size, iccid, accepted_at FROM ${this.#table} WHERE iccid = ${key} OR request_id = ${key} ORDER BY accepted_at, position LIMIT 1 BY kind, code, position LIMIT ${limit}`;
     return (await this.#server.rows('tracing', query)).map(([kind, code, position, size, iccid, acceptedAt]) => ({
       kind: kind ?? '',
@@ -190,18 +192,4 @@ function inWindow({
   toPosition,
 }: Pick<WindowRow, 'kind' | 'code' | 'fromPosition' | 'toPosition'>): Sql {
   return sql`kind = ${kind} AND code = ${code} AND accepted_at > ${fromPosition} AND accepted_at <= ${toPosition}`;
-}
-
-/** Parts of a stretch of about `READ_BYTES`, newlines counted. */
-function* rangesOf({ positions, sizes }: Stretch, from: number, to: number) {
-  for (let index = from; index < to; ) {
-    let bytes = 0;
-    let next = index;
-    while (next < to && bytes < READ_BYTES) {
-      bytes += (sizes[next] ?? 0) + 1;
-      next += 1;
-    }
-    yield { index, first: positions[index] ?? 0, last: positions[next - 1] ?? 0, bytes };
-    index = next;
-  }
 }

@@ -14,6 +14,8 @@ export interface ServerOptions {
 
 /** Sockets that have been idle for longer are not used again: 18.16 closes them after three seconds. */
 const IDLE_SOCKET_MS = 1_500;
+/** The server sends nothing before it has all of it: what goes wrong in the middle would else stand as text among the rows. */
+const WHOLE = { wait_end_of_query: 1 } as const;
 
 /**
  * A ClickHouse server over HTTP, from 18.16 on: no parameters beside a query, and no setting that it does not know. Answers
@@ -54,20 +56,15 @@ export class ClickHouseServer {
 
   /** The rows of a bounded query, each value as text. */
   async rows(doing: string, { text }: Sql, timeoutMs?: number): Promise<string[][]> {
-    const settings = { wait_end_of_query: 1 as const };
     const query = `${text} FORMAT JSONCompact`;
-    const answer = await this.#asked(doing, { query, clickhouse_settings: settings }, timeoutMs);
+    const answer = await this.#asked(doing, { query, clickhouse_settings: WHOLE }, timeoutMs);
     const { data } = JSON.parse(Buffer.concat(answer).toString()) as { data: (string | number | null)[][] };
     return data.map((row) => row.map((value) => String(value ?? '')));
   }
 
-  /**
-   * A bounded answer in one piece; its format is part of the query. The server sends nothing before it has all of it: what goes
-   * wrong in the middle would else stand as text among the rows.
-   */
+  /** A bounded answer in one piece; its format is part of the query. */
   async bytes(doing: string, { text }: Sql): Promise<Buffer> {
-    const settings = { wait_end_of_query: 1 as const };
-    return Buffer.concat(await this.#asked(doing, { query: text, clickhouse_settings: settings }));
+    return Buffer.concat(await this.#asked(doing, { query: text, clickhouse_settings: WHOLE }));
   }
 
   /**
@@ -86,7 +83,7 @@ export class ClickHouseServer {
   /** Rows in RowBinary, in the order of the table's columns. */
   async insert(doing: string, into: Sql, rows: Buffer): Promise<void> {
     const query = `INSERT INTO ${into.text} FORMAT RowBinary`;
-    await this.#asked(doing, () => ({ query, values: Readable.from([rows]) }));
+    await this.#asked(doing, { query, rows });
   }
 
   async close(): Promise<void> {
@@ -94,7 +91,7 @@ export class ClickHouseServer {
     await this.#client.close();
   }
 
-  async #asked(doing: string, request: Request | (() => Request), timeoutMs?: number): Promise<Buffer[]> {
+  async #asked(doing: string, request: Request, timeoutMs?: number): Promise<Buffer[]> {
     try {
       const pieces: Buffer[] = [];
       for await (const piece of await this.#began(request, timeoutMs)) pieces.push(piece as Buffer);
@@ -110,18 +107,18 @@ export class ClickHouseServer {
   }
 
   /** Asks, and once more where the server has just closed the socket that was taken: everything asked may be asked twice. */
-  async #began(request: Request | (() => Request), timeoutMs?: number): Promise<Readable> {
-    const made = typeof request === 'function' ? request : () => request;
-    return await this.#ask(made(), timeoutMs).catch((thrown: unknown) => {
+  async #began(request: Request, timeoutMs?: number): Promise<Readable> {
+    return await this.#ask(request, timeoutMs).catch((thrown: unknown) => {
       if (!isStaleSocket(thrown) || this.#closing.signal.aborted) throw thrown;
-      return this.#ask(made(), timeoutMs);
+      return this.#ask(request, timeoutMs);
     });
   }
 
-  async #ask(request: Request, timeoutMs = this.#options.requestTimeoutMs): Promise<Readable> {
+  async #ask({ rows, ...asked }: Request, timeoutMs = this.#options.requestTimeoutMs): Promise<Readable> {
     const deadline = AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#closing.signal]);
     const late = () => new Error(`no answer within ${timeoutMs} ms`);
-    const { stream } = await this.#client.exec({ ...request, abort_signal: deadline }).catch((thrown: unknown) => {
+    const request = { ...asked, ...(rows && { values: Readable.from([rows]) }), abort_signal: deadline };
+    const { stream } = await this.#client.exec(request).catch((thrown: unknown) => {
       throw deadline.aborted ? late() : thrown;
     });
     const stop = () => void stream.destroy(late());
@@ -135,7 +132,8 @@ export class ClickHouseServer {
 
 interface Request {
   query: string;
-  values?: Readable;
+  /** What an insert sends after it. */
+  rows?: Buffer;
   clickhouse_settings?: { wait_end_of_query?: 1; max_threads?: number };
 }
 

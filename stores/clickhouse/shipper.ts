@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { backOff } from '../../contract/backOff.js';
 import type { Log } from '../../contract/context.js';
 import { IovError } from '../../contract/error.js';
 import type { BatchBounds } from './batches.js';
 import { encodedRows } from './recordRow.js';
 import type { Spool } from './spool.js';
 
-const RETRY_MS_MIN = 200;
-const RETRY_MS_MAX = 15_000;
+const RETRY = { delayMsMin: 200, delayMsMax: 15_000 };
 /** Whoever stops does not wait longer for what may as well be shipped at the next start. */
 const CLOSE_MS = 5_000;
 
@@ -79,12 +79,12 @@ export class Shipper {
         if (this.#trouble) this.#means.log.info({}, 'ClickHouse takes records again');
         this.#trouble = undefined;
         attempt = 0;
-        if (isEmpty) await this.#rest(this.#means.bounds.batchDelayMs);
+        if (isEmpty) await this.#rest();
       } catch (thrown) {
         if (this.#stop.signal.aborted) return;
         attempt += 1;
         this.#tell(IovError.from(thrown, 'bringing records to ClickHouse'));
-        await this.#rest(Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(attempt, 10)));
+        await backOff(attempt, RETRY, this.#stop.signal);
       }
     }
   }
@@ -125,7 +125,8 @@ export class Shipper {
     this.#wake = undefined;
   }
 
-  async #rest(ms: number): Promise<void> {
-    await pause(ms, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+  /** Others may come, to go in one batch. */
+  async #rest(): Promise<void> {
+    await pause(this.#means.bounds.batchDelayMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
   }
 }

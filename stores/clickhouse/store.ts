@@ -6,6 +6,7 @@ import { IovError } from '../../contract/error.js';
 import type { WindowKey } from '../../contract/file.js';
 import type { Seal } from '../../contract/seal.js';
 import type { Effect, Store, StoreStatus, Stretch, TraceStep, WindowRow } from '../../contract/store.js';
+import { endsLater } from '../refusals.js';
 import { type Database, openDatabase, storeFailed } from '../sqlite/database.js';
 import { defaultBounds } from '../sqlite/groupCommit.js';
 import { Ledger } from '../sqlite/ledger.js';
@@ -97,7 +98,8 @@ class ClickHouseStore extends Ledger implements Store {
     this.#plans = new Plans(server, this.#tables, hostname());
     this.#held = new HeldPositions(this.#records);
     this.#purge = new RecordPurge(server, this.#tables, {
-      isOpenHere: (kind, code) => this.status().windows.some((window) => isOpen(window, kind, code)),
+      isOpenHere: (kind, code) =>
+        this.transactions.read('looking for open windows', () => this.windows.hasOpen(kind, code)),
       timeoutMs: options.searchTimeoutMs,
     });
     const insert = (rows: Buffer) => this.#insert(rows);
@@ -206,10 +208,9 @@ class ClickHouseStore extends Ledger implements Store {
 
   /** What was accepted before its end is there, what came twice is known, and nothing later can fall into it. */
   async #plan(key: WindowKey, cutoffMs: number, pipeline: string): Promise<PlannedWindow> {
-    const { kind, code, cutoff, type } = key;
+    const { kind, code } = key;
     const nowMs = this.clock.now();
-    if (cutoffMs > nowMs)
-      throw new IovError('WINDOW_CONFLICT', `window ${kind}_${code}_${cutoff}_${type}: its end is in the future`);
+    if (cutoffMs > nowMs) throw endsLater(key);
     await this.#batches.flush();
     await this.#shipper?.shippedBefore(cutoffMs, this.#options.requestTimeoutMs);
     await this.#excludeDuplicates(key, cutoffMs);
@@ -227,9 +228,8 @@ class ClickHouseStore extends Ledger implements Store {
 
   async #excludeDuplicates(key: WindowKey, toMs: number): Promise<void> {
     const { kind, code } = key;
-    const firstMs = await this.#records.firstAcceptedAt(kind, code);
-    if (firstMs === undefined) return;
-    const fromMs = Math.max(firstMs, await this.#plans.searchedUntil(key));
+    const fromMs = await this.#records.firstAcceptedAt(kind, code, await this.#plans.searchedUntil(key));
+    if (fromMs === undefined) return;
     const bounds = {
       horizonMs: this.#options.duplicateHorizonDays * DAY_MS,
       timeoutMs: this.#options.searchTimeoutMs,
@@ -270,9 +270,6 @@ const cutOf = ({ plan, fromPosition, toPosition }: Pick<Delivery, 'plan' | 'from
   plan.records,
   plan.textBytes,
 ];
-
-const isOpen = ({ state, kind, code }: WindowRow, ofKind: string, ofCode: string) =>
-  state === 'open' && kind === ofKind && code === ofCode;
 
 /** A window's bounds in the ledger: times of acceptance `from < at <= to`. */
 const positionsOf = ({ fromMs, toMs }: Pick<PlannedWindow, 'fromMs' | 'toMs'>) => ({

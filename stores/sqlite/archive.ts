@@ -1,5 +1,6 @@
 import { IovError } from '../../contract/error.js';
 import type { NewRecord, StoreStatus, Stretch, WindowRow } from '../../contract/store.js';
+import { rangesOf } from '../ranges.js';
 import { storedKind } from '../storedKind.js';
 import { type Database, guarded, type Statement } from './database.js';
 
@@ -119,20 +120,12 @@ export class Archive {
   }
 
   /** Records of a stretch, each followed by a newline, about `READ_BYTES` at a time: nothing is made for a single record. */
-  *lines({ kind, code }: WindowRow, { positions, sizes }: Stretch, from: number, to: number): Generator<Uint8Array> {
-    for (let first = from; first < to; ) {
-      let bytes = 0;
-      let next = first;
-      while (next < to && bytes < READ_BYTES) {
-        bytes += (sizes[next] ?? 0) + 1;
-        next += 1;
-      }
-      const [after, last] = [(positions[first] ?? 0) - 1, positions[next - 1]];
-      const piece = guarded('reading records', () => this.#lines.get(kind, code, after, last)) ?? new Uint8Array();
+  *lines({ kind, code }: WindowRow, stretch: Stretch, from: number, to: number): Generator<Uint8Array> {
+    for (const { first, last, bytes } of rangesOf(stretch, from, to, READ_BYTES)) {
+      const piece = guarded('reading records', () => this.#lines.get(kind, code, first - 1, last)) ?? new Uint8Array();
       if (piece.length !== bytes)
         throw new IovError('STORE_FAILED', `the archive has ${piece.length} bytes where its index says ${bytes}`);
       yield piece;
-      first = next;
     }
   }
 

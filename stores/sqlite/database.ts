@@ -98,7 +98,7 @@ const meanings: Record<string, string> = {
   FULL: 'the disk is full',
   BUSY: `another process has held the lock for ${BUSY_TIMEOUT_MS / 1000} s`,
   CORRUPT: 'the file is damaged',
-  NOTADB: 'the file is not an archive, or is sealed with another key (`archive.seal`; `iovpipe rekey` changes it)',
+  NOTADB: 'the file is not an archive, or is sealed with another key (`seal`; `iovpipe rekey` changes it)',
   CANTOPEN: 'there is no such file, or it cannot be opened',
   READONLY: 'the file cannot be written',
   IOERR: 'the disk failed, or is full',

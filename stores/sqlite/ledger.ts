@@ -48,7 +48,6 @@ export interface LedgerParts {
   readOnly: boolean;
   bounds: GroupBounds;
   archive?: Archive;
-  requests?: Requests;
 }
 
 /**
@@ -91,11 +90,10 @@ export abstract class Ledger implements Omit<Store, RecordMethods> {
       dueFiles: this.#dueFiles,
       deadLetters: this.#deadLetters,
     });
-    const requests = given.requests ?? new Requests(database);
     const samples = new SampleRows(database);
     const days = new ReceivedDays(database);
     const parts = {
-      requests,
+      requests: new Requests(database),
       samples,
       received: new ReceivedFiles(database, this.archive, this.#dueFiles),
       archive: this.archive,

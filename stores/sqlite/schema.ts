@@ -172,7 +172,6 @@ const steps: readonly string[] = [
     reason TEXT
   ) STRICT;
   CREATE INDEX due_files_by_state ON due_files (content, state, id);
-  CREATE INDEX due_files_expired ON due_files (content, state, id) WHERE expired_at IS NOT NULL;
   CREATE INDEX due_files_by_stage ON due_files (next_stage_at) WHERE next_stage_at IS NOT NULL;
   CREATE INDEX due_files_by_request ON due_files (request_id);
   CREATE INDEX due_files_by_card ON due_files (iccid);
@@ -251,6 +250,12 @@ const steps: readonly string[] = [
   CREATE TABLE nodes (epoch INTEGER PRIMARY KEY, node INTEGER NOT NULL) STRICT;
   -- What others delivered before that is to be delivered again.
   ALTER TABLE windows ADD COLUMN reopened_at INTEGER;
+  `,
+  `
+  -- Some archives have it already: it has stood in an earlier step for a while.
+  CREATE INDEX IF NOT EXISTS due_files_expired ON due_files (content, state, id) WHERE expired_at IS NOT NULL;
+  -- For a purge, which asks of each card whether a file that is still to come names it.
+  CREATE INDEX due_files_by_term ON due_files (due_at) WHERE state IN ('open', 'asked');
   `,
 ];
 

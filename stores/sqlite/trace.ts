@@ -1,4 +1,5 @@
 import type { TraceStep, WindowRow } from '../../contract/store.js';
+import { windowName } from '../../notice/batch.js';
 import { localTime } from '../../notice/cutoff.js';
 import { baseNameOf } from '../../notice/fileName.js';
 import type { Cards } from './cards.js';
@@ -35,7 +36,7 @@ type RequestRow = {
   accepted_at: number;
 };
 /** A record; `seq` is its position. */
-export type RecordRow = {
+export type TracedRecord = {
   seq: number;
   kind: string;
   code: string;
@@ -56,7 +57,7 @@ interface Parts {
 export class Trace {
   readonly #parts: Parts;
   readonly #requests: Statement<RequestRow>;
-  readonly #records: Statement<RecordRow>;
+  readonly #records: Statement<TracedRecord>;
   readonly #window: Statement<StoredWindow>;
 
   constructor(database: Database, parts: Parts) {
@@ -74,7 +75,7 @@ export class Trace {
    * Steps in order of time; empty where nobody knows the key.
    * @param elsewhere records that are kept elsewhere, where windows are cut by time of acceptance; what is here is on its way
    */
-  of(key: string, elsewhere?: readonly RecordRow[]): TraceStep[] {
+  of(key: string, elsewhere?: readonly TracedRecord[]): TraceStep[] {
     const requests = this.#requests.all({ key });
     const here = this.#records.all({ key });
     const records = [...here, ...(elsewhere ?? [])];
@@ -105,7 +106,7 @@ export class Trace {
   }
 
   /** @param place what windows are cut by */
-  #recordSteps({ seq, kind, code, size, accepted_at }: RecordRow, place: number): TraceStep[] {
+  #recordSteps({ seq, kind, code, size, accepted_at }: TracedRecord, place: number): TraceStep[] {
     const windows = this.#parts.windows.holding(kind, code, place);
     return [
       { at: accepted_at, step: 'archived', text: `${kind} ${code}, position ${seq}, ${size} bytes` },
@@ -137,7 +138,7 @@ function accepted({ request_id, platform_id, kind, code, accepted_at }: RequestR
   return { at: accepted_at, step: 'accepted', text: `request ${request_id} from ${platform_id} (${kind} ${code})` };
 }
 
-function spooled({ kind, code, size, accepted_at }: RecordRow): TraceStep {
+function spooled({ kind, code, size, accepted_at }: TracedRecord): TraceStep {
   return {
     at: accepted_at,
     step: 'archived',
@@ -145,8 +146,9 @@ function spooled({ kind, code, size, accepted_at }: RecordRow): TraceStep {
   };
 }
 
-function windowStep({ kind, code, cutoff, type, pipeline, plannedAt, state }: WindowRow): TraceStep {
-  return { at: plannedAt, step: 'window', text: `${kind}_${code}_${cutoff}_${type} of ${pipeline}, ${state}` };
+function windowStep(window: WindowRow): TraceStep {
+  const { pipeline, plannedAt, state } = window;
+  return { at: plannedAt, step: 'window', text: `${windowName(window)} of ${pipeline}, ${state}` };
 }
 
 function fileSteps(file: TimedFile): TraceStep[] {

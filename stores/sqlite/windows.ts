@@ -1,7 +1,9 @@
 import { IovError } from '../../contract/error.js';
 import type { WindowKey } from '../../contract/file.js';
 import type { Position, StoreStatus, WindowRow } from '../../contract/store.js';
+import { windowName } from '../../notice/batch.js';
 import { cutoffOf } from '../../notice/cutoff.js';
+import { coveredBy, endsLater } from '../refusals.js';
 import type { Archive } from './archive.js';
 import type { Database, Statement } from './database.js';
 
@@ -35,6 +37,7 @@ export class Windows {
   readonly #insert: Statement<StoredWindow>;
   readonly #close: Statement;
   readonly #open: Statement<StoredWindow>;
+  readonly #hasOpen: Statement<number>;
   readonly #setOptions: Statement;
   readonly #delivered: Statement;
   readonly #reopen: Statement;
@@ -65,6 +68,11 @@ export class Windows {
     );
     this.#close = database.prepare('UPDATE closing SET closed_until = max(closed_until, ?)');
     this.#open = database.prepare(`SELECT * FROM windows WHERE pipeline = ? AND state = 'open' ORDER BY id`);
+    this.#hasOpen = database
+      .prepare<unknown[], number>(
+        `SELECT EXISTS (SELECT 1 FROM windows INDEXED BY windows_open WHERE state = 'open' AND kind = ? AND code = ? AND direct = 0)`,
+      )
+      .pluck();
     this.#setOptions = database.prepare(`UPDATE windows SET options = ? WHERE id = ? AND options = ''`);
     this.#delivered = database.prepare(`UPDATE windows SET state = 'delivered', delivered_at = ? WHERE id = ?`);
     this.#reopen = database.prepare(
@@ -100,14 +108,10 @@ export class Windows {
   open(key: WindowKey, cutoffMs: number, pipeline: string, nowMs: number): WindowRow {
     const known = this.#known(key, 0);
     if (known) return known;
+    if (cutoffMs > nowMs) throw endsLater(key);
     const { kind, code, cutoff, type } = key;
-    const name = `${kind}_${code}_${cutoff}_${type}`;
-    if (cutoffMs > nowMs) throw new IovError('WINDOW_CONFLICT', `window ${name}: its end is in the future`);
     const before = type === 'P' ? this.#latest.get(kind, code) : undefined;
-    if (before && before.cutoff > cutoff) {
-      const why = `a later one, ${before.cutoff}, has been planned, so that its records are in there`;
-      throw new IovError('WINDOW_COVERED', `window ${name}: ${why}`);
-    }
+    if (before && before.cutoff > cutoff) throw coveredBy(before.cutoff, key);
     const from = before?.to_position ?? 0;
     const to = this.#archive.lastBefore(cutoffMs);
     const records = this.#archive.recordsBetween(kind, code, from, to);
@@ -137,6 +141,11 @@ export class Windows {
 
   openOf(pipeline: string): WindowRow[] {
     return this.#open.all(pipeline).map(windowRow);
+  }
+
+  /** Whether a window of the archive is open, one that is delivered once more included. */
+  hasOpen(kind: string, code: string): boolean {
+    return this.#hasOpen.get(kind, code) === 1;
   }
 
   /** Windows of the archive that hold the record at this position. */
@@ -186,13 +195,13 @@ export class Windows {
     this.#setPosition.run(pipeline, source, offset, line, fingerprint);
   }
 
-  #known({ kind, code, type, cutoff }: WindowKey, direct: 0 | 1): WindowRow | undefined {
-    const row = this.#byKey.get(kind, code, type, cutoff);
+  #known(key: WindowKey, direct: 0 | 1): WindowRow | undefined {
+    const row = this.#byKey.get(key.kind, key.code, key.type, key.cutoff);
     if (row && row.direct !== direct) {
       const is = row.direct ? 'of a chain without the archive' : 'of the archive';
       throw new IovError(
         'WINDOW_CONFLICT',
-        `window ${kind}_${code}_${cutoff}_${type}: there is one of that name ${is} (${row.pipeline})`,
+        `window ${windowName(key)}: there is one of that name ${is} (${row.pipeline})`,
       );
     }
     return row && windowRow(row);

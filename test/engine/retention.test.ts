@@ -131,6 +131,33 @@ t.test('what an export or an open due file still needs stays, whatever its age',
   t.match(await purge(store, clock, order()), { cards: 1, kept: 0 });
 });
 
+t.test('others have their turn between a few cards, in a dry run and where records are elsewhere, too', async (t) => {
+  const { store, clock } = await testStore(t);
+  const over = { fields: {}, tags: { operType: '2' } };
+  await store.commit(
+    Array.from({ length: 100 }, (_, number) => (transaction) => {
+      transaction.putCardSide(`89860000000000000${100 + number}`, 'registration', over);
+    }),
+  );
+  clock.set(TERM_OVER);
+  let looks = 0;
+  let most = 0;
+  const { card, ...purges } = store.purges;
+  const counted: typeof card = (...given) => {
+    if (looks === 0) setImmediate(() => (looks = 0));
+    looks += 1;
+    most = Math.max(most, looks);
+    return card(...given);
+  };
+  Object.assign(store, { purges: { ...purges, card: counted } });
+  t.match(await purge(store, clock, order([], true)), { cards: 100 });
+  t.ok(most <= 20, `${most} cards in one turn`);
+  const purgeRecords: Store['purgeRecords'] = async (iccids) => new Map(iccids.map((iccid) => [iccid, 0]));
+  Object.assign(store, { purgeRecords });
+  t.match(await purge(store, clock, order()), { cards: 100, kept: 0 });
+  t.ok(most <= 20, `${most} cards in one turn`);
+});
+
 t.test('rows of the ledger go by their own age; what hangs on a card in service stays with it', async (t) => {
   const { store, clock } = await testStore(t);
   const letter = { pipeline: 'p', code: 'RECORD_INVALID', reason: 'no' };

@@ -22,6 +22,15 @@ t.test('entries are kept in order, the latest first, in a file of its owner alon
   t.equal((await stat(auditPath(ledger))).mode & 0o777, 0o600);
 });
 
+t.test('numbers are masked, whoever notes them', async (t) => {
+  const ledger = join(t.testdir(), 'ledger.db');
+  await noteAudit(ledger, entry('trace 89860022123456789012 --json'));
+  const log = await AuditLog.open(ledger, true);
+  t.teardown(() => log.close());
+  t.match(log.latest(1), [{ what: /^trace #[0-9a-f]{8} --json$/ }]);
+  t.throws(() => log.add(entry('A')), { code: 'STORE_FAILED' }, 'who only reads adds nothing');
+});
+
 t.test('what was changed or taken out is found, whoever forced it', async (t) => {
   const ledger = join(t.testdir(), 'ledger.db');
   for (const what of ['A', 'B', 'C', 'D']) await noteAudit(ledger, entry(what));

@@ -87,6 +87,7 @@ t.test('killed at any moment, the file opens with the old key or the new one, an
   await (await filled(path, undefined, 20_000)).close();
   const module = new URL('../../stores/sqlite/rekey.js', import.meta.url).href;
   let now: Seal | undefined;
+  let kills = 0;
   for (const changes of [1, 2, 5, 20, 60, 200, 100_000]) {
     const next = seal();
     const script = `import { rekey } from ${JSON.stringify(module)}; process.stdout.write('begins');
@@ -99,7 +100,8 @@ t.test('killed at any moment, the file opens with the old key or the new one, an
       seen += more;
       if (seen >= changes) child.kill('SIGKILL');
     });
-    await ended;
+    const [, signal] = await ended;
+    if (signal === 'SIGKILL') kills += 1;
     leave();
     const isNew = await opensWith(path, next);
     if (isNew) now = next;
@@ -109,6 +111,7 @@ t.test('killed at any moment, the file opens with the old key or the new one, an
     );
     t.equal(await recordsOf(path, now), 20_000);
   }
+  t.ok(kills > 0, `killed ${kills} times`);
 });
 
 t.test('a rekey that fails leaves the file as it was, and no copy of it', async (t) => {

@@ -3,6 +3,7 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Store } from '../../../contract/store.js';
+import { freePort } from '../../../demo/site.js';
 import { SimulatedClock } from '../../../engine/clock.js';
 import { cutoffOf } from '../../../notice/cutoff.js';
 import { migrateClickHouse } from '../../../stores/clickhouse/migrate.js';
@@ -10,7 +11,6 @@ import type { ClickHouseOptions } from '../../../stores/clickhouse/options.js';
 import { openSqliteStore } from '../../../stores/sqlite/store.js';
 import { keptLog } from '../../support/bareContext.js';
 import { archiveAt, clickHouseStore, newArchive, startClickHouse, startOnSmallDisk } from '../../support/clickhouse.js';
-import { freePort } from '../../support/freePort.js';
 import { append, DAY_16_MS, HOUR_MS, newRecord } from '../../support/testStore.js';
 import { until } from '../../support/until.js';
 

@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Store } from '../../../contract/store.js';
+import { freePort } from '../../../demo/site.js';
 import { SimulatedClock } from '../../../engine/clock.js';
 import { purge } from '../../../engine/retention.js';
 import { cutoffOf } from '../../../notice/cutoff.js';
 import type { ClickHouseOptions } from '../../../stores/clickhouse/options.js';
 import { clickHouseStore, newArchive, startClickHouse } from '../../support/clickhouse.js';
 import { DAY_MS, keepCard } from '../../support/endedService.js';
-import { freePort } from '../../support/freePort.js';
 import { append, DAY_16_MS, HOUR_MS, newRecord } from '../../support/testStore.js';
+import { until } from '../../support/until.js';
 
 const server = await startClickHouse();
 if (server) t.teardown(() => server.stop());
@@ -111,6 +112,16 @@ t.test('while a window is open, here or at another machine, its records stay', {
   t.equal(await countOf(options, GONE), 0);
 });
 
+t.test('a backfill that was broken off holds no record of the archive, and keeps none', { skip }, async (t) => {
+  const { store, clock, options } = await opened(t);
+  await keepCard(store, GONE, '2');
+  clock.set(TERM_OVER);
+  await exported(store, DAY_16_MS, 'P');
+  store.openDirectWindow(keyOf(DAY_16_MS - DAY_MS, 'F'), 'backfill');
+  t.match(await purge(store, clock, order()), { cards: 1, records: 1, kept: 0 });
+  t.equal(await countOf(options, GONE), 0);
+});
+
 t.test('a window that is planned while a purge is under way waits for its end', { skip }, async (t) => {
   const { store, clock, options } = await opened(t);
   clock.set(DAY_16_MS + HOUR_MS);
@@ -124,7 +135,8 @@ t.test('a window that is planned while a purge is under way waits for its end', 
     isOpen = true;
   });
   const planned = `SELECT count() FROM ${options.database}.windows`;
-  while ((await server?.ask(planned)) === '0') t.notOk(isOpen);
+  await until('it is planned', async () => (await server?.ask(planned)) !== '0');
+  t.notOk(isOpen);
   await server?.ask('SELECT sleep(0.5)');
   t.notOk(isOpen, 'it is planned, and nobody reads it yet');
   await note('purged', 0);

@@ -4,6 +4,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { SimulatedClock } from '../../../engine/clock.js';
 import { cutoffOf } from '../../../notice/cutoff.js';
+import { Records } from '../../../stores/clickhouse/records.js';
+import { Tables } from '../../../stores/clickhouse/schema.js';
 import { ClickHouseServer } from '../../../stores/clickhouse/server.js';
 import { sql } from '../../../stores/clickhouse/sql.js';
 import { archiveAt, clickHouseStore, newArchive, startClickHouse } from '../../support/clickhouse.js';
@@ -114,3 +116,15 @@ t.test(
     t.pass(`${runs} archives`);
   },
 );
+
+t.test('the first record is looked for from a time on, not among all that there ever were', { skip }, async (t) => {
+  const archive = await newArchive(server ?? { url: '' }, join(t.testdir({}), 'ledger.db'));
+  const { store } = await clickHouseStore(t, archive, { clock: new SimulatedClock(DAY_16_MS + 1) });
+  const times = [DAY_16_MS - 3_000, DAY_16_MS - 1_000];
+  await append(store, ...times.map((acceptedAt, position) => newRecord('{}', { position, acceptedAt })));
+  const asked = await ClickHouseServer.create(archive);
+  t.teardown(() => asked.close());
+  const records = new Records(asked, new Tables(archive.database));
+  const first = (fromMs: number) => records.firstAcceptedAt('KH', '0002', fromMs);
+  t.same(await Promise.all([0, DAY_16_MS - 2_000, DAY_16_MS].map(first)), [...times, undefined]);
+});
