@@ -3,17 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ClickHouseOptions } from '../stores/clickhouse/options.js';
 import { archiveAt, startClickHouse } from '../test/support/clickhouse.js';
+import { type Exported, exportFloor, exportRow } from './export.js';
 import { measure } from './measure.js';
-import { mbPerSecond, type Row } from './report.js';
+import type { Row } from './report.js';
 import type { Server } from './site.js';
-
-const BENCH = 'export-clickhouse';
-
-interface Result {
-  seconds: number;
-  files: number;
-  records: number;
-}
 
 /**
  * Archive in ClickHouse → delivered to a real OpenSSH, beside deflate and SM4 in a plain loop. The server works on the same
@@ -21,7 +14,7 @@ interface Result {
  */
 export async function exportClickHouseBench(server: Server, counts: readonly number[]): Promise<Row[]> {
   const clickHouse = await startClickHouse();
-  if (!clickHouse) return [{ bench: BENCH, scale: '', figure: '', floor: '', broken: ['needs clickhouse-server'] }];
+  if (!clickHouse) throw new Error('needs clickhouse-server');
   const rows: Row[] = [];
   try {
     for (const records of counts) rows.push(await exportOf(server, clickHouse.url, records));
@@ -38,20 +31,11 @@ async function exportOf(server: Server, url: string, records: number): Promise<R
     const archive: ClickHouseOptions = archiveAt(url, join(folder, 'filling.db'), { database, batchDelayMs: 50 });
     const code = `R${records}`;
     const { bytes } = await measure<{ bytes: number }>('fillClickhouse', { archive, code, records });
-    const floor = await measure<{ seconds: number; textBytes: number }>('floor', { kind: 'export', amount: bytes });
+    const floor = await exportFloor(bytes);
     const own = { clickhouse: { ...archive, ledger: 'ledger.db' } };
-    const result = await measure<Result>('exportRun', { folder, server, code, archive: own });
-    const floorRate = floor.textBytes / floor.seconds;
-    const wrong = result.records === records ? [] : [`${result.records} of ${records} records`];
-    return {
-      bench: BENCH,
-      scale: `${records} records, ${Math.round(bytes / 1e6)} MB, ${result.files} files`,
-      figure: mbPerSecond(bytes, result.seconds),
-      floor: mbPerSecond(floorRate, 1),
-      ratio: bytes / result.seconds / floorRate,
-      peakBytes: result.peakBytes,
-      broken: wrong,
-    };
+    const result = await measure<Exported>('exportRun', { folder, server, code, archive: own });
+    const row = exportRow({ bench: 'export-clickhouse', scale: `${records} records,`, bytes, floor, result });
+    return { ...row, broken: result.records === records ? [] : [`${result.records} of ${records} records`] };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -3,12 +3,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newArchive, startClickHouse } from '../test/support/clickhouse.js';
 import { type Kafka, startKafka } from '../test/support/kafka.js';
+import { shippedPipelines } from '../test/support/shippedSite.js';
 import { measure } from './measure.js';
 import { encodedRecords } from './records.js';
 import { mbPerSecond, type Row } from './report.js';
 import type { KafkaRun } from './tasks/kafkaRun.js';
 
 const PARTITIONS = 4;
+
+/** What is held at once on the way into ClickHouse: as in the file that is shipped for many machines. */
+const shipped = shippedPipelines('pipelines/cluster.yaml') as unknown as {
+  archive: { clickhouse: { batchBytesMax: number } };
+  pipelines: { 'accounts-archive': { source: { kafka: object }; sink: { archive: object } } };
+};
+const { batchBytesMax } = shipped.archive.clickhouse;
+const { source, sink } = shipped.pipelines['accounts-archive'];
+const bounds = { source: source.kafka, sink: sink.archive };
 
 interface Read {
   seconds: number;
@@ -21,31 +31,21 @@ interface Read {
  * ordered here. `kafka-clickhouse`: as the first, into ClickHouse.
  */
 export async function kafkaBench(count: number): Promise<Row[]> {
-  const kafka = await startKafka();
-  if (!kafka) throw new Error('needs Kafka: java, mvn and node-rdkafka');
+  const [kafka, clickHouse] = [await startKafka(), await startClickHouse()];
   try {
+    if (!kafka || !clickHouse) throw new Error('needs Kafka and ClickHouse');
     const topic = await filledTopic(kafka, count);
     const given = { brokers: kafka.brokers, topic, count };
     const floor = await measure<Read>('kafkaFloor', given);
+    const clickhouse = await newArchive(clickHouse, 'ledger.db', { batchDelayMs: 200, batchBytesMax });
     return [
       await row('kafka', { ...given, as: 'bytes' }, floor),
       await row('kafka-parsed', { ...given, as: 'record' }, floor),
-      ...(await intoClickHouse({ ...given, as: 'bytes' }, floor)),
+      await row('kafka-clickhouse', { ...given, ...bounds, as: 'bytes', archive: { clickhouse } }, floor),
     ];
   } finally {
-    await kafka.stop();
-  }
-}
-
-/** No row where there is no ClickHouse. */
-async function intoClickHouse(given: Given, floor: Read): Promise<Row[]> {
-  const server = await startClickHouse();
-  if (!server) return [];
-  try {
-    const archive = { clickhouse: await newArchive(server, 'ledger.db', { batchDelayMs: 200 }) };
-    return [await row('kafka-clickhouse', { ...given, archive }, floor)];
-  } finally {
-    await server.stop();
+    await kafka?.stop();
+    await clickHouse?.stop();
   }
 }
 

@@ -42,7 +42,9 @@ const RATIO_MIN: Readonly<Record<string, number>> = {
   pictures: 0.5,
   live: 0.85,
   cluster: 0.5,
-  kafka: 0.1,
+  kafka: 0.25,
+  'kafka-parsed': 0.05,
+  'kafka-clickhouse': 0.25,
 };
 
 const MIXED: MixedSize = { seconds: 60, fileBytes: 15_000_000, albums: { count: 2_000, pictures: 1 } };

@@ -1,7 +1,6 @@
 import { writeSite } from '../demo/site.js';
-import { loadAndCheck } from '../engine/check.js';
 import type { CheckedConfig } from '../engine/config.js';
-import { formatFault } from '../engine/fault.js';
+import { checkedConfig } from '../test/support/checkedConfig.js';
 import { OEM } from './records.js';
 
 export const REGULATOR = { platformId: 'MIIT', password: 'bench-password', codes: [], cipher: OEM.cipher };
@@ -55,7 +54,5 @@ export async function siteConfig(
     secrets,
     files: {},
   });
-  const { config, faults } = await loadAndCheck(path);
-  if (!config) throw new Error(faults.map(formatFault).join('\n'));
-  return config;
+  return checkedConfig(path);
 }

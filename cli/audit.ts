@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { localTime } from '../notice/cutoff.js';
-import { AuditLog } from '../stores/audit.js';
+import { AuditLog, auditPath } from '../stores/audit.js';
 import { type Command, complain, EXIT, print, printJson } from './command.js';
 import { ledgerOf, STORE_HELP, storeOptions } from './store.js';
 import { table } from './table.js';
@@ -18,7 +19,13 @@ export const command: Command = {
   options: { ...storeOptions, verify: { type: 'boolean' } },
   positionalsMax: 0,
   async run(given) {
-    const log = await AuditLog.open(await ledgerOf(given));
+    const ledger = await ledgerOf(given);
+    if (!existsSync(auditPath(ledger))) {
+      if (given.values.json) printJson(given.values.verify ? { rows: 0, brokenAt: null } : []);
+      else print('nobody has looked yet');
+      return EXIT.done;
+    }
+    const log = await AuditLog.open(ledger, true);
     try {
       if (given.values.verify) {
         const { rows, brokenAt } = log.verify();

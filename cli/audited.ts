@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { loadAndCheck } from '../engine/check.js';
 import { systemClock } from '../engine/clock.js';
-import { maskNumbers } from '../notice/mask.js';
+import { loadedOnce } from './checked.js';
 import { type Command, type Given, textOption } from './command.js';
 
 /**
@@ -16,11 +15,11 @@ export async function noteCall(name: string, { audited }: Command, given: Given)
   const path = textOption(given, 'archive') ?? (await ledgerOf(call.file ?? textOption(given, 'file')));
   if (path === undefined || !existsSync(path)) return;
   const { noteAudit } = await import('../stores/audit.js');
-  await noteAudit(path, { at: systemClock.now(), who: caller(), did: name, what: maskNumbers(call.what) });
+  await noteAudit(path, { at: systemClock.now(), who: caller(), did: name, what: call.what });
 }
 
 async function ledgerOf(file = 'pipeline.yaml'): Promise<string | undefined> {
-  const { config } = await loadAndCheck(file);
+  const { config } = await loadedOnce(file);
   return config?.archivePath;
 }
 

@@ -1,12 +1,10 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { IovError } from '../contract/error.js';
 import type { CardState, Store } from '../contract/store.js';
 import { localTime } from '../notice/cutoff.js';
 import { compileServiceEnd, type ServiceEnd } from '../notice/service.js';
-import { checked } from './checked.js';
-import { type Command, EXIT, type Given, textOption } from './command.js';
-import { STORE_HELP, storeOptions, withStore } from './store.js';
+import { type Command, EXIT, type Given, oneOf, textOption } from './command.js';
+import { configOf, STORE_HELP, storeOptions, withStore } from './store.js';
 
 const STATES = ['unregistered', 'waitingForCard', 'complete', 'ended'] as const;
 type State = (typeof STATES)[number];
@@ -74,17 +72,12 @@ function told(state: CardState, endOf: ServiceEnd): { state: State; sinceMs: num
 
 function stateOf(given: Given): State | undefined {
   const word = textOption(given, 'state');
-  const state = STATES.find((one) => one === word);
-  if (word === undefined || state) return state;
-  throw new IovError('USAGE', `--state: expected one of ${STATES.join(', ')}, got ${JSON.stringify(word)}`);
+  return word === undefined ? undefined : oneOf(STATES, word, '--state');
 }
 
 /** The site's own code tables say what ends service; `--archive` alone does with the placeholders. */
 async function siteOf(given: Given) {
   const none = { codes: {}, tables: {} };
   if (textOption(given, 'archive') !== undefined && textOption(given, 'file') === undefined) return none;
-  const file = textOption(given, 'file') ?? 'pipeline.yaml';
-  const config = await checked(file);
-  if (config) return config.site;
-  throw new IovError('CONFIG_INVALID', `${file} has faults; --archive PATH does without it`);
+  return (await configOf(given)).site;
 }

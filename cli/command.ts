@@ -1,4 +1,6 @@
 import type { ParseArgsConfig } from 'node:util';
+import { IovError } from '../contract/error.js';
+import { LEVELS, type LogLevel } from '../engine/logWords.js';
 
 export type OptionConfigs = NonNullable<ParseArgsConfig['options']>;
 
@@ -40,6 +42,27 @@ export const EXIT = { done: 0, refused: 1, failed: 2, usage: 64 } as const;
 export function textOption(given: Given, name: string): string | undefined {
   const value = given.values[name];
   return typeof value === 'string' ? value : undefined;
+}
+
+/**
+ * The word that was given, where it is one of those that are known.
+ * @param of `--format`, or a command where the word stands without an option
+ * @throws IovError USAGE
+ */
+export function oneOf<Word extends string>(
+  words: readonly Word[],
+  given: string | undefined,
+  of: string,
+  expected = `one of ${words.join(', ')}`,
+): Word {
+  const word = words.find((known) => known === given);
+  if (word !== undefined) return word;
+  throw new IovError('USAGE', `${of}: expected ${expected}, got ${JSON.stringify(given ?? 'nothing')}`);
+}
+
+/** What `--log` says. */
+export function logLevel(given: Given, usual: LogLevel): LogLevel {
+  return oneOf(LEVELS, textOption(given, 'log') ?? usual, '--log', LEVELS.join(', '));
 }
 
 /** Data goes to stdout, one write a text, so that a pipe to `head` or `jq` sees nothing else. */

@@ -1,5 +1,4 @@
-import { IovError } from '../contract/error.js';
-import { type Command, EXIT, print } from './command.js';
+import { type Command, EXIT, oneOf, print } from './command.js';
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
@@ -16,12 +15,7 @@ export const command: Command = {
   words: { '': SHELLS },
   positionalsMax: 1,
   async run({ positionals: [word] }) {
-    const shell = SHELLS.find((one) => one === word);
-    if (!shell)
-      throw new IovError(
-        'USAGE',
-        `completion: expected one of ${SHELLS.join(', ')}, got ${JSON.stringify(word ?? 'nothing')}`,
-      );
+    const shell = oneOf(SHELLS, word, 'completion');
     const [{ all }, { scripts }] = await Promise.all([import('./help.js'), import('./completionScripts.js')]);
     print(scripts[shell](await completables(all)));
     return EXIT.done;

@@ -19,7 +19,6 @@ export interface Completable {
 
 /** What the help calls a value that is a file or a folder. */
 const FILES = new Set(['FILE', 'DIR', 'PATH']);
-const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 
 export function completableOf(
   name: string,
@@ -29,8 +28,7 @@ export function completableOf(
 ): Completable {
   const words = name === 'help' ? { '': commands } : (command.words ?? {});
   const options = optionsOf(command).map(({ name, takesValue, placeholder, text }): CompletableOption => {
-    const usual = placeholder === 'LEVEL' ? LEVELS : FILES.has(placeholder) ? 'files' : 'anything';
-    const value = words[name] ?? usual;
+    const value = words[name] ?? (FILES.has(placeholder) ? 'files' : 'anything');
     return { name, text, ...(takesValue && { value }) };
   });
   const rest = words[''] ?? (/\[FILE/.test(command.usage) ? 'files' : 'anything');

@@ -1,6 +1,7 @@
 import { IovError } from '../contract/error.js';
 import type { Store } from '../contract/store.js';
 import { shownLetter } from '../engine/deadLetters.js';
+import { LEVELS } from '../engine/logWords.js';
 import { localTime } from '../notice/cutoff.js';
 import { type Command, complain, EXIT, type Given, print, printJson, textOption } from './command.js';
 import { STORE_HELP, storeOptions, withStore } from './store.js';
@@ -33,7 +34,7 @@ export const command: Command = {
     all: { type: 'boolean' },
     log: { type: 'string' },
   },
-  words: { '': ['list', 'show', 'retry'] },
+  words: { '': ['list', 'show', 'retry'], log: LEVELS },
   positionalsMax: 1_000,
   audited: true,
   async run(given) {

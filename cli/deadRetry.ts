@@ -4,7 +4,7 @@ import { systemClock } from '../engine/clock.js';
 import type { CheckedConfig } from '../engine/config.js';
 import { DeadLetterSource, type FailedAgain, obstacle, waitingLetters } from '../engine/deadLetters.js';
 import { checked } from './checked.js';
-import { complain, EXIT, type Given, print, printJson, textOption } from './command.js';
+import { complain, EXIT, type Given, logLevel, print, printJson, textOption } from './command.js';
 import { stopSignal } from './run.js';
 import { withStore } from './store.js';
 
@@ -19,8 +19,7 @@ export async function retry(given: Given, ids: readonly string[]): Promise<numbe
   const select = selection(given, ids);
   const config = await checked(textOption(given, 'file') ?? 'pipeline.yaml');
   if (!config) return EXIT.refused;
-  const look = (store: Store) => chosen(config, select, store, (pipeline) => waitingLetters(store, pipeline));
-  const { ids: byPipeline, refused } = await withStore(given, look);
+  const { ids: byPipeline, refused } = await withStore(given, (store) => chosen(config, select, store));
   if (!given.values.json) for (const { id, reason } of refused) complain(`iovpipe: dead letter ${id}: ${reason}`);
   const { retried, failed } = await send(config, byPipeline, given);
   if (given.values.json) printJson({ retried, failed, refused });
@@ -49,12 +48,7 @@ function selection(given: Given, words: readonly string[]): Selection {
   return pipeline === undefined ? {} : { pipeline };
 }
 
-function chosen(
-  config: CheckedConfig,
-  select: Selection,
-  store: Store,
-  waiting: (pipeline?: string) => Iterable<DeadLetter>,
-): Chosen {
+function chosen(config: CheckedConfig, select: Selection, store: Store): Chosen {
   const { ids, refused }: Chosen = { ids: new Map(), refused: [] };
   const take = (id: number, letter: DeadLetter | undefined) => {
     const reason = obstacle(config, letter);
@@ -66,7 +60,7 @@ function chosen(
         ?.push(id);
   };
   if ('ids' in select) for (const id of select.ids) take(id, store.deadLetter(id));
-  else for (const { id } of waiting(select.pipeline)) take(id, store.deadLetter(id));
+  else for (const { id } of waitingLetters(store, select.pipeline)) take(id, store.deadLetter(id));
   return { ids, refused };
 }
 
@@ -74,11 +68,8 @@ async function send(config: CheckedConfig, byPipeline: Chosen['ids'], given: Giv
   const failed: FailedAgain[] = [];
   let retried = 0;
   if (byPipeline.size === 0) return { retried, failed };
-  const [{ Engine }, { levelOf, openLog }] = await Promise.all([
-    import('../engine/engine.js'),
-    import('../engine/log.js'),
-  ]);
-  const log = openLog({ level: levelOf(textOption(given, 'log') ?? 'silent') });
+  const [{ Engine }, { openLog }] = await Promise.all([import('../engine/engine.js'), import('../engine/log.js')]);
+  const log = openLog({ level: logLevel(given, 'silent') });
   const engine = await Engine.open(config, { clock: systemClock, log });
   const signal = stopSignal();
   try {

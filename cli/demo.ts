@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { IovError } from '../contract/error.js';
 import type { Day } from '../demo/day.js';
-import { type Command, complain, EXIT, type Given, print, textOption } from './command.js';
+import { LEVELS } from '../engine/logWords.js';
+import { type Command, complain, EXIT, type Given, logLevel, print, textOption } from './command.js';
 import { Progress } from './progress.js';
 import { verdict } from './report.js';
 
@@ -27,10 +28,11 @@ regulator checks everything. Ends with a summary; exit 0 when everything is righ
     stay: { type: 'boolean' },
     log: { type: 'string' },
   },
+  words: { log: LEVELS },
   positionalsMax: 0,
   async run(given) {
     const { runDay } = await import('../demo/day.js');
-    const { openLog, levelOf } = await import('../engine/log.js');
+    const { openLog } = await import('../engine/log.js');
     const started = performance.now();
     const folder = resolve(textOption(given, 'out') ?? 'demo-out');
     const teller = new ProgressTeller(given.values.stay === true);
@@ -42,7 +44,7 @@ regulator checks everything. Ends with a summary; exit 0 when everything is righ
         photos: wholeNumber(given, 'photos', Math.min(100, records), 0, records),
         bytesMax: wholeNumber(given, 'bytes-max', 1_000_000, 10_000, 100_000_000),
         seed: wholeNumber(given, 'seed', 2_022, 0, 4_294_967_295),
-        log: openLog({ level: levelOf(textOption(given, 'log') ?? 'silent') }),
+        log: openLog({ level: logLevel(given, 'silent') }),
       },
       teller,
     );

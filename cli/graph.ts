@@ -1,8 +1,7 @@
-import { IovError } from '../contract/error.js';
 import { Faults, formatFault } from '../engine/fault.js';
 import { graphOf } from '../engine/graph.js';
 import { load } from '../engine/load.js';
-import { type Command, complain, EXIT, print, printJson, textOption } from './command.js';
+import { type Command, complain, EXIT, oneOf, print, printJson, textOption } from './command.js';
 
 const FORMATS = ['mermaid', 'dot', 'svg'] as const;
 
@@ -21,7 +20,7 @@ export const command: Command = {
   words: { format: FORMATS },
   positionalsMax: 1,
   async run(given) {
-    const format = formatOf(textOption(given, 'format') ?? 'mermaid');
+    const format = oneOf(FORMATS, textOption(given, 'format') ?? 'mermaid', '--format');
     const path = given.positionals[0] ?? 'pipeline.yaml';
     const faults = new Faults(path);
     const root = load(path, faults, { secret: () => 'a secret', file: () => undefined });
@@ -35,13 +34,6 @@ export const command: Command = {
     return EXIT.done;
   },
 };
-
-/** @throws IovError USAGE */
-function formatOf(word: string): (typeof FORMATS)[number] {
-  const format = FORMATS.find((one) => one === word);
-  if (format) return format;
-  throw new IovError('USAGE', `--format: expected one of ${FORMATS.join(', ')}, got ${JSON.stringify(word)}`);
-}
 
 async function drawerOf(format: (typeof FORMATS)[number]) {
   if (format === 'dot') return (await import('../engine/drawDot.js')).drawDot;

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
-import { IovError } from '../contract/error.js';
-import { type Command, complain, EXIT, print, textOption } from './command.js';
+import { type Command, complain, EXIT, oneOf, print, textOption } from './command.js';
 import { secretsScript } from './secretsScript.js';
 
 /** What a role begins with: the shipped files, by the name that they get. */
@@ -11,6 +10,7 @@ const ROLES = {
   oem: { pipeline: 'pipelines/oem.yaml', peers: 'pipelines/peers/oem.yaml', login: undefined },
   regulator: { pipeline: 'pipelines/regulator.yaml', peers: 'pipelines/peers/regulator.yaml', login: 'operator' },
 } as const;
+const ROLE_NAMES = Object.keys(ROLES) as (keyof typeof ROLES)[];
 
 export const command: Command = {
   usage: 'init operator|oem|regulator [--out DIR]',
@@ -22,18 +22,12 @@ export const command: Command = {
     '  --out DIR   the folder; made if it is missing (the working directory)',
   ].join('\n'),
   options: { out: { type: 'string' } },
-  words: { '': Object.keys(ROLES) },
+  words: { '': ROLE_NAMES },
   positionalsMax: 1,
   async run(given) {
-    const [word = ''] = given.positionals;
-    if (!Object.hasOwn(ROLES, word)) {
-      throw new IovError(
-        'USAGE',
-        `init: expected one of ${Object.keys(ROLES).join(', ')}, got ${JSON.stringify(word || 'nothing')}`,
-      );
-    }
+    const role = oneOf(ROLE_NAMES, given.positionals[0], 'init');
     const folder = resolve(textOption(given, 'out') ?? '.');
-    const files = await filesOf(ROLES[word as keyof typeof ROLES]);
+    const files = await filesOf(ROLES[role]);
     const there = [...files.keys()].filter((name) => existsSync(join(folder, name)));
     if (there.length > 0) {
       complain(`iovpipe: there already, and nothing is overwritten: ${there.join(', ')}`);

@@ -1,10 +1,10 @@
 import { IovError } from '../contract/error.js';
 import { systemClock } from '../engine/clock.js';
 import type { CheckedConfig, CheckedPipeline } from '../engine/config.js';
-import type { openLog } from '../engine/log.js';
+import { LEVELS, type LogLevel } from '../engine/logWords.js';
 import type { Counts, Part, ReplaySource } from '../engine/replay.js';
 import { checked } from './checked.js';
-import { type Command, complain, EXIT, type Given, print, printJson, textOption } from './command.js';
+import { type Command, complain, EXIT, type Given, logLevel, print, printJson, textOption } from './command.js';
 import { Progress } from './progress.js';
 import { checkWords, filesOf } from './replayOptions.js';
 import { archivedOf, pipelineOf } from './replayWhat.js';
@@ -43,6 +43,7 @@ where all had settled when it is called again with the same words.
     json: { type: 'boolean' },
     log: { type: 'string' },
   },
+  words: { log: LEVELS },
   positionalsMax: 2,
   audited: (given) => {
     const [file, name] = given.positionals;
@@ -52,8 +53,7 @@ where all had settled when it is called again with the same words.
   async run(given) {
     const [file, name] = given.positionals;
     if (file === undefined || name === undefined) throw new IovError('USAGE', 'replay expects FILE and NAME');
-    const { levelOf } = await import('../engine/log.js');
-    const level = levelOf(textOption(given, 'log') ?? 'error');
+    const level = logLevel(given, 'error');
     checkWords(given);
     const config = await checked(file);
     if (!config) return EXIT.refused;
@@ -68,7 +68,7 @@ async function replay(
   config: CheckedConfig,
   pipeline: CheckedPipeline,
   given: Given,
-  level: Parameters<typeof openLog>[0]['level'],
+  level: LogLevel,
 ): Promise<number> {
   const [{ openLog }, { Engine }, { ReplaySource }] = await Promise.all([
     import('../engine/log.js'),

@@ -3,7 +3,7 @@ import type { ReceivedDay } from '../contract/received.js';
 import { systemClock } from '../engine/clock.js';
 import { waitingLetters } from '../engine/deadLetters.js';
 import { cutoffOf, isCutoff, localTime } from '../notice/cutoff.js';
-import { type DayQuestion, type DayReport, dayReport } from '../notice/dayReport.js';
+import { type DayQuestion, type DayReport, dayReport, nameOf } from '../notice/dayReport.js';
 import { type Command, EXIT, type Given, print, printJson, textOption } from './command.js';
 import { STORE_HELP, storeOptions, withStore } from './store.js';
 import { table } from './table.js';
@@ -79,16 +79,16 @@ export function verdict({ day, green, windows, commands }: DayReport): string {
 
 function windowLines(windows: DayReport['windows']): string[] {
   if (windows.length === 0) return [];
-  const rows = windows.map(({ sender, content, code, cutoff, type, state, files, records, completeAt }) => [
-    sender || '-',
-    `${content}_${code}_${cutoff}_${type}`,
-    STATES[state],
-    files,
-    records,
-    completeAt === undefined ? '-' : localTime(completeAt),
+  const rows = windows.map((window) => [
+    window.sender || '-',
+    nameOf(window),
+    STATES[window.state],
+    window.files,
+    window.records,
+    window.completeAt === undefined ? '-' : localTime(window.completeAt),
   ]);
-  const faults = windows.flatMap(({ sender, content, code, cutoff, type, faults }) =>
-    faults.map((fault) => `  ${sender ? `${sender} ` : ''}${content}_${code}_${cutoff}_${type}: ${fault}`),
+  const faults = windows.flatMap((window) =>
+    window.faults.map((fault) => `  ${window.sender ? `${window.sender} ` : ''}${nameOf(window)}: ${fault}`),
   );
   return ['', table(['sender', 'window', 'state', 'files', 'records', 'complete at'], rows), ...bounded(faults)];
 }

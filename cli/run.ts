@@ -2,9 +2,10 @@ import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import { systemClock } from '../engine/clock.js';
 import type { Engine } from '../engine/engine.js';
+import { FORMATS, LEVELS } from '../engine/logWords.js';
 import { isCutoff } from '../notice/cutoff.js';
 import { checked } from './checked.js';
-import { type Command, complain, EXIT, textOption } from './command.js';
+import { type Command, complain, EXIT, logLevel, oneOf, textOption } from './command.js';
 
 /** For closing what was open, once work under way has settled or its time is up. */
 const CLOSE_MS = 15_000;
@@ -28,6 +29,7 @@ Under systemd it says when it is ready, what it does, and that it is alive, unle
     log: { type: 'string' },
     'log-format': { type: 'string' },
   },
+  words: { log: LEVELS, 'log-format': FORMATS },
   positionalsMax: 1,
   audited: (given) => {
     const name = textOption(given, 'once');
@@ -35,11 +37,10 @@ Under systemd it says when it is ready, what it does, and that it is alive, unle
     return name === undefined ? undefined : { file: given.positionals[0], what: words.filter(Boolean).join(' ') };
   },
   async run(given) {
-    const { formatOf, levelOf, openLog } = await import('../engine/log.js');
-    const log = openLog({
-      level: levelOf(textOption(given, 'log') ?? 'info'),
-      format: formatOf(textOption(given, 'log-format') ?? (process.stderr.isTTY ? 'pretty' : 'json')),
-    });
+    const level = logLevel(given, 'info');
+    const format = textOption(given, 'log-format') ?? (process.stderr.isTTY ? 'pretty' : 'json');
+    const { openLog } = await import('../engine/log.js');
+    const log = openLog({ level, format: oneOf(FORMATS, format, '--log-format', FORMATS.join(' or ')) });
     endAtCrash(log);
     const name = textOption(given, 'once');
     const cutoff = textOption(given, 'cutoff');

@@ -1,5 +1,6 @@
 import { IovError } from '../contract/error.js';
 import type { StoreStatus } from '../contract/store.js';
+import { windowName } from '../notice/batch.js';
 import { localTime } from '../notice/cutoff.js';
 import { type Command, complain, EXIT, print, printJson } from './command.js';
 import { STORE_HELP, storeOptions, withStore } from './store.js';
@@ -41,12 +42,12 @@ export function statusPage({ records, cards, windows, deadLetters, dueFiles }: S
   ]);
   const windowRows = windows
     .slice(-WINDOWS_SHOWN_MAX)
-    .map(({ kind, code, cutoff, type, state, recordsTotal, files, filesDelivered, pipeline }) => [
-      `${kind}_${code}_${cutoff}_${type}`,
-      state,
-      recordsTotal,
-      `${filesDelivered}/${files}`,
-      pipeline,
+    .map((window) => [
+      windowName(window),
+      window.state,
+      window.recordsTotal,
+      `${window.filesDelivered}/${window.files}`,
+      window.pipeline,
     ]);
   const dueRows = dueFiles.map(({ content, code, open, asked, delivered, late, failed, expired, nextDueAt }) => [
     content,

@@ -44,21 +44,19 @@ export async function withStore<Result>(
 }
 
 /** The archive itself where it is named; of a ledger beside ClickHouse then no more than what it knows itself. */
-async function archiveOf(given: Given): Promise<Pick<CheckedConfig, 'archivePath' | 'clickhouse'>> {
+async function archiveOf(given: Given): Promise<Pick<CheckedConfig, 'archivePath' | 'clickhouse' | 'seal'>> {
   const archivePath = textOption(given, 'archive');
-  return archivePath === undefined ? configOf(textOption(given, 'file') ?? 'pipeline.yaml') : { archivePath };
+  return archivePath === undefined ? configOf(given) : { archivePath };
 }
 
 /** The SQLite file that a command line names, by `--archive` or through the pipeline file. */
 export async function ledgerOf(given: Given): Promise<string> {
-  return textOption(given, 'archive') ?? (await archivePathOf(textOption(given, 'file') ?? 'pipeline.yaml'));
+  return (await archiveOf(given)).archivePath;
 }
 
-export async function archivePathOf(file: string): Promise<string> {
-  return (await configOf(file)).archivePath;
-}
-
-async function configOf(file: string): Promise<CheckedConfig> {
+/** @throws IovError CONFIG_INVALID, after all faults have been told */
+export async function configOf(given: Given): Promise<CheckedConfig> {
+  const file = textOption(given, 'file') ?? 'pipeline.yaml';
   const config = await checked(file);
   if (config) return config;
   throw new IovError('CONFIG_INVALID', `${file} has faults; --archive PATH does without it`);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { IovError } from '../contract/error.js';
 import type { DiffLine } from '../engine/diffLines.js';
 import { type ConfigFault, formatFault } from '../engine/fault.js';
+import { isColoured } from '../engine/isColoured.js';
 import type { TestOutcome } from '../engine/yamlTests/run.js';
 import { type Command, complain, EXIT, type Given, print, printJson } from './command.js';
 
@@ -110,9 +111,6 @@ function summary(outcomes: readonly FileOutcome[]): string {
 
 const COLOURS = { red: 31, green: 32 };
 
-/** In colour on a terminal, unless NO_COLOR asks for none; FORCE_COLOR wants it anywhere. */
 function styled(colour: keyof typeof COLOURS, text: string): string {
-  const { NO_COLOR, FORCE_COLOR } = process.env;
-  const isColoured = FORCE_COLOR || (process.stdout.isTTY && !NO_COLOR);
-  return isColoured ? `\x1b[${COLOURS[colour]}m${text}\x1b[0m` : text;
+  return isColoured(process.stdout) ? `\x1b[${COLOURS[colour]}m${text}\x1b[0m` : text;
 }

@@ -1,8 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server as ListeningServer, type Socket } from 'node:net';
 import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
+import { sameText } from '../crypto/sameText.js';
 import type { Drop, DropFolder } from './dropFolder.js';
 import { DropSession } from './dropSession.js';
 import { type AuthContext, type Connection, loadSsh2, type ParsedKey, type Server } from './ssh2.js';
@@ -210,11 +210,6 @@ function goodbye(client: Connection, socket: Socket): void {
   client.end();
   const timer = setTimeout(() => socket.destroy(), GOODBYE_MS);
   socket.once('close', () => clearTimeout(timer));
-}
-
-function sameText(given: string, expected: string): boolean {
-  const [a, b] = [given, expected].map((text) => createHash('sha256').update(text).digest()) as [Buffer, Buffer];
-  return timingSafeEqual(a, b);
 }
 
 function unreadable(expected: string, cause: unknown): IovError {

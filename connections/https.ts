@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { defineConnection } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
+import { listenAddress } from './listenAddress.js';
 import { LockoutOptions } from './lockout.js';
 
 const milliseconds = (value: number, maximum: number, description: string) =>
@@ -83,11 +84,9 @@ export const spec = defineConnection({
     },
   ],
   async create({ listen, ...options }, context) {
-    const colon = listen.lastIndexOf(':');
-    const host = listen.slice(0, colon).replace(/^\[|\]$/g, '');
     const { HttpsListener } = await import('./httpsListener.js');
     try {
-      return new HttpsListener({ ...options, host, port: Number(listen.slice(colon + 1)) }, context.log, context.place);
+      return new HttpsListener({ ...options, ...listenAddress(listen) }, context.log, context.place);
     } catch (thrown) {
       if (thrown instanceof IovError) throw thrown;
       const message = thrown instanceof Error ? thrown.message : String(thrown);

@@ -4,6 +4,9 @@ import { defineConnection } from '../contract/component.js';
 const ms = (value: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ default: value, minimum, maximum, description });
 
+/** What Kafka calls a topic, and we a group: a pattern. */
+export const TOPIC_NAME = '^[A-Za-z0-9._-]{1,249}$';
+
 const Options = Type.Object(
   {
     brokers: Type.Array(Type.String({ pattern: '^[^\\s,/]{1,253}:\\d{1,5}$', expected: 'host:port' }), {

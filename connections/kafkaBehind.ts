@@ -4,7 +4,7 @@ import { IovError } from '../contract/error.js';
 import type { KafkaConnection } from './kafkaConnection.js';
 import { kafkaError } from './kafkaFailures.js';
 import type { Span } from './kafkaRange.js';
-import type { Place, RdConsumer, RdDone } from './rdkafka.js';
+import { keyOf, type Place, type RdConsumer, type RdDone } from './rdkafka.js';
 
 /** A consumer group that brings topics into the archive. */
 export interface Feeding {
@@ -15,8 +15,6 @@ export interface Feeding {
 }
 
 const LOOK_MS = 500;
-/** One answer of the cluster may take so long. */
-const ASK_MS = 10_000;
 const TOLD_EVERY = 60;
 const PREFETCH_BYTES = 1_024;
 
@@ -39,16 +37,16 @@ export async function untilBehind(
   let client: RdConsumer | undefined;
   try {
     const open = await spansBefore(kafka, feeding.topics, timeMs, signal);
+    if (open.size === 0) return;
     client = await kafka.reach(
       () => groupClient(kafka, feeding.group),
       () => undefined,
       signal,
     );
     for (let looks = 1; ; looks += 1) {
-      for (const [key, { place, to }] of open) {
-        const [committed = 0] = await askCommitted(client, [place]);
-        if (committed >= to) open.delete(key);
-      }
+      const places = [...open.values()].map(({ place }) => place);
+      const committed = await askCommitted(kafka, client, places);
+      for (const [key, { to }] of open) if ((committed.get(key) ?? 0) >= to) open.delete(key);
       if (open.size === 0) return;
       if (looks % TOLD_EVERY === 1)
         log.info(
@@ -61,7 +59,7 @@ export async function untilBehind(
   } catch (thrown) {
     throw signal.aborted ? stopped() : kafkaError(thrown, `group ${feeding.group}`);
   } finally {
-    client?.disconnect();
+    if (client) await kafka.disconnect(client);
   }
 }
 
@@ -80,8 +78,10 @@ async function spansBefore(
     try {
       await range.open(signal);
       const spans: Span[] = await range.spans('earliest', { timeMs });
-      for (const { partition, from, to } of spans)
-        if (from < to) open.set(`${topic}/${partition}`, { place: { topic, partition }, to });
+      for (const { partition, from, to } of spans) {
+        const place = { topic, partition };
+        if (from < to) open.set(keyOf(place), { place, to });
+      }
     } finally {
       await range.close();
     }
@@ -108,13 +108,17 @@ export async function committedBy(
       late,
     );
     const places = partitions.map((partition) => ({ topic, partition }));
-    return (await askCommitted(client, places)).map((offset = -1) => (offset < 0 ? undefined : offset));
+    const committed = await askCommitted(kafka, client, places);
+    return places.map((place) => {
+      const offset = committed.get(keyOf(place)) ?? -1;
+      return offset < 0 ? undefined : offset;
+    });
   } catch (thrown) {
     if (signal.aborted || !late.aborted) throw kafkaError(thrown, `group ${group}`);
     const nothing = `expected an answer within ${kafka.options.requestTimeoutMs} ms, got none`;
     throw new IovError('KAFKA_UNREACHABLE', `group ${group}: ${nothing}`, { cause: thrown });
   } finally {
-    client?.disconnect();
+    if (client) await kafka.disconnect(client);
   }
 }
 
@@ -124,14 +128,15 @@ function groupClient(kafka: KafkaConnection, group: string): RdConsumer {
   return new kafka.lib.KafkaConsumer(settings, {});
 }
 
-/** As Kafka has them; below 0, or undefined, where a group has committed nothing. */
-function askCommitted(client: RdConsumer, places: readonly Place[]): Promise<(number | undefined)[]> {
+/** By topic and partition ({@link keyOf}), as Kafka has them; below 0, or undefined, where a group has committed nothing. */
+function askCommitted(
+  { options }: KafkaConnection,
+  client: RdConsumer,
+  places: readonly Place[],
+): Promise<ReadonlyMap<string, number | undefined>> {
   return new Promise((resolve, reject) => {
-    const done: RdDone<readonly { partition: number; offset?: number }[]> = (error, marks = []) => {
-      if (error) return reject(error);
-      const found = new Map(marks.map(({ partition, offset }) => [partition, offset]));
-      resolve(places.map(({ partition }) => found.get(partition)));
-    };
-    client.committed([...places], ASK_MS, done);
+    const done: RdDone<readonly (Place & { offset?: number })[]> = (error, marks) =>
+      error ? reject(error) : resolve(new Map(marks.map((mark) => [keyOf(mark), mark.offset])));
+    client.committed(places, options.requestTimeoutMs, done);
   });
 }

@@ -1,17 +1,27 @@
+import { backOff } from '../contract/backOff.js';
 import type { Connection } from '../contract/connection.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
-import { backOff } from './backOff.js';
 import type { KafkaOptions } from './kafka.js';
 import { type GroupOptions, KafkaConsumer } from './kafkaConsumer.js';
 import { kafkaError } from './kafkaFailures.js';
 import { KafkaProducer, type ProducerOptions } from './kafkaProducer.js';
 import { KafkaRange, type RangeOptions } from './kafkaRange.js';
-import { eventError, type RdClient, type RdError, type RdKafka, type RdSettings } from './rdkafka.js';
+import {
+  eventError,
+  type RdClient,
+  type RdConsumer,
+  type RdError,
+  type RdKafka,
+  type RdProducer,
+  type RdSettings,
+} from './rdkafka.js';
 
 const SERVE_MS = 50;
 /** A topic or partition that is new is seen so soon; the default is five minutes. */
 const METADATA_MS = 10_000;
+/** What a producer has not delivered by the time it is closed has failed, and is not waited for. */
+const FLUSH_MS = 1;
 
 /** A Kafka cluster as its consumers and producers share it: settings, patience, and what is told of its state. */
 export class KafkaConnection implements Connection {
@@ -87,7 +97,7 @@ export class KafkaConnection implements Connection {
    * @param serve lets a client tell its events, among them why it cannot log in
    * @throws IovError STOPPED
    */
-  async reach<Client extends RdClient>(
+  async reach<Client extends RdConsumer | RdProducer>(
     make: () => Client,
     serve: (client: Client) => void,
     signal: AbortSignal,
@@ -105,7 +115,7 @@ export class KafkaConnection implements Connection {
         await this.#connect(client);
         this.well();
         if (!signal.aborted) return client;
-        client.disconnect();
+        await this.disconnect(client);
       } catch (thrown) {
         this.trouble(thrown);
         await backOff(attempt, bounds, signal);
@@ -114,6 +124,23 @@ export class KafkaConnection implements Connection {
       }
     }
     throw new IovError('STOPPED', `${this.#context.place}: stopped before the cluster was reached`);
+  }
+
+  /** Resolves when the cluster has been left, or has not let go within its deadline. */
+  disconnect(client: RdConsumer | RdProducer): Promise<void> {
+    return new Promise((resolve) => {
+      const late = setTimeout(resolve, this.options.closeTimeoutMs);
+      const done = () => {
+        clearTimeout(late);
+        resolve();
+      };
+      try {
+        if ('produce' in client) client.disconnect(FLUSH_MS, done);
+        else client.disconnect(done);
+      } catch {
+        done(); // not connected any more
+      }
+    });
   }
 
   /** Told once, until it is well again. */

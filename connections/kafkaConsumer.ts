@@ -1,8 +1,8 @@
 import { IovError } from '../contract/error.js';
 import type { KafkaConnection } from './kafkaConnection.js';
-import { kafkaError } from './kafkaFailures.js';
+import { kafkaError, OVERTAKEN } from './kafkaFailures.js';
 import { Offsets, type Step } from './offsets.js';
-import { type Mark, type Message, type Place, RD, type RdConsumer, type RdError } from './rdkafka.js';
+import { keyOf, type Mark, type Message, type Place, RD, type RdConsumer, type RdError, serve } from './rdkafka.js';
 
 export interface GroupOptions {
   group: string;
@@ -30,14 +30,11 @@ export interface Taken {
   step: Step;
 }
 
-/** A commit that a rebalance has overtaken: the next owner reads the messages again. */
-const OVERTAKEN: ReadonlySet<number> = new Set([22, 25, 27, -168]);
 /** After a full queue fetching goes on so soon; the default of a second leaves a fast reader without messages. */
 const QUEUE_FULL_MS = 10;
 const MIB = 1_048_576;
 /** Of one answer of a broker, as librdkafka has it. */
 const FETCH_BYTES_MAX = 50 * MIB;
-const keyOf = ({ topic, partition }: Place) => `${topic}/${partition}`;
 
 /**
  * A member of a consumer group that gives messages when asked, and commits what has settled. The group's assignor is eager:
@@ -116,15 +113,8 @@ export class KafkaConsumer {
     clearInterval(this.#committing);
     await this.#handingOver;
     await this.#polling;
-    const client = this.#client;
-    if (!client) return;
     this.#commit();
-    let late: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      late = setTimeout(resolve, this.#connection.options.closeTimeoutMs);
-      client.disconnect(resolve); // waits for the commit
-    });
-    clearTimeout(late);
+    if (this.#client) await this.#connection.disconnect(this.#client); // waits for the commit
   }
 
   #make(): RdConsumer {
@@ -225,14 +215,5 @@ export class KafkaConsumer {
     } catch (thrown) {
       if (!this.#leaving.signal.aborted) this.#connection.trouble(kafkaError(thrown, `group ${this.#options.group}`));
     }
-  }
-}
-
-/** No messages come of it: a client that is not in the group has no partitions. */
-function serve(client: RdConsumer): void {
-  try {
-    client.consume(1, () => undefined);
-  } catch {
-    // not begun yet
   }
 }

@@ -14,6 +14,14 @@ const REFUSALS: ReadonlySet<number | undefined> = new Set([
   -190, // unknown partition, as the client sees it
 ]);
 
+/** Of a commit that a rebalance has overtaken: partitions are being handed out anew, and the next owner reads from before. */
+export const OVERTAKEN: ReadonlySet<number> = new Set([
+  22, // the group has gone on to its next generation
+  25, // the group does not know this member any more
+  27, // a rebalance is in progress
+  -168, // no offset is left to commit, as the client sees it
+]);
+
 /** What librdkafka says, in our words. */
 export function kafkaError(thrown: unknown, doing: string): IovError {
   if (thrown instanceof IovError) return thrown;

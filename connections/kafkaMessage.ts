@@ -1,7 +1,7 @@
 import { IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 import { oneLine } from '../contract/oneLine.js';
-import { type JsonObject, ownIdentity, positionOf, type Tags } from '../contract/tags.js';
+import { type JsonObject, ownIdentity, positionOf, type Tags, tagsIn } from '../contract/tags.js';
 import { parseStrictJson } from '../notice/strictJson.js';
 import { taggedBy } from './kafkaHeaders.js';
 import type { Message } from './rdkafka.js';
@@ -40,19 +40,10 @@ export function readMessage(message: Message, reading: Reading): Required<Pick<I
  */
 export function tagsOf(message: Message, { authenticated, positions }: Reading, value: JsonObject = {}): Tags {
   const { topic, partition, offset, timestamp = -1 } = message;
-  const tags = { ...taggedBy(message.headers, authenticated), ...taggedIn(value) };
+  const tags = { ...taggedBy(message.headers, authenticated), ...tagsIn(value) };
   const [of, place] = [`topic ${topic}`, `${partition}/${offset}`];
   if (tags.requestId === undefined) Object.assign(tags, ownIdentity(of, place));
   else if (tags.platformId === undefined) Object.assign(tags, ownIdentity(`${of} ${place}`, tags.requestId));
   const position = positions && timestamp >= 0 ? positionOf(partition, offset) : undefined;
   return position === undefined ? tags : Object.assign(tags, { position, acceptedAt: timestamp });
-}
-
-function taggedIn({ RequestID, Code, OperType, ICCID }: JsonObject): Tags {
-  return {
-    ...(typeof RequestID === 'string' && { requestId: RequestID }),
-    ...(typeof Code === 'string' && { code: Code }),
-    ...(typeof OperType === 'string' && { operType: OperType }),
-    ...(typeof ICCID === 'string' && { iccid: ICCID }),
-  };
 }

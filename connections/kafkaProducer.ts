@@ -56,10 +56,13 @@ export class KafkaProducer {
       const client = await this.#reached;
       if (this.#leaving.signal.aborted) throw stopped();
       try {
-        return await this.#produce(client, message);
+        return this.#produce(client, message); // what it settles with is told already, and has let another try
       } catch (thrown) {
-        if ((thrown as Partial<RdError>).code !== RD.queueFull) throw kafkaError(thrown, `topic ${message.topic}`);
-        await this.#turn(true);
+        if ((thrown as Partial<RdError>).code === RD.queueFull) await this.#turn(true);
+        else {
+          this.#waiting.shift()?.(); // this message has not used its turn
+          throw kafkaError(thrown, `topic ${message.topic}`);
+        }
       }
     }
   }
@@ -75,16 +78,7 @@ export class KafkaProducer {
     clearInterval(this.#polling);
     this.#failAll(stopped());
     const client = await this.#reached?.catch(() => undefined);
-    if (client) await this.#disconnect(client);
-  }
-
-  async #disconnect(client: RdProducer): Promise<void> {
-    let late: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      late = setTimeout(resolve, this.#connection.options.closeTimeoutMs);
-      client.disconnect(1, resolve);
-    });
-    clearTimeout(late);
+    if (client) await this.#connection.disconnect(client);
   }
 
   async #begin(): Promise<RdProducer> {
@@ -151,7 +145,7 @@ export class KafkaProducer {
   #replace(client: RdProducer, error: RdError): void {
     this.#reached = undefined;
     this.#failAll(kafkaError(error, 'the producer has to begin anew'));
-    void this.#disconnect(client);
+    void this.#connection.disconnect(client);
   }
 
   #failAll(error: IovError): void {

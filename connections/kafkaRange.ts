@@ -2,7 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { IovError } from '../contract/error.js';
 import type { KafkaConnection } from './kafkaConnection.js';
 import { kafkaError } from './kafkaFailures.js';
-import { type Mark, type Message, RD, type RdConsumer, type RdDone, type RdError } from './rdkafka.js';
+import {
+  type Mark,
+  type Message,
+  RD,
+  type RdConsumer,
+  type RdDone,
+  type RdError,
+  type RdWatermarks,
+  serve,
+} from './rdkafka.js';
 
 export interface RangeOptions {
   topic: string;
@@ -75,13 +84,14 @@ export class KafkaRange {
         `topic ${topic}: expected partition ${missing}, got ${there.length} partitions`,
       );
     const partitions = wanted ?? there;
-    const ends = await Promise.all(
-      partitions.map((partition) =>
-        this.#ask((client, ms, done: RdDone<{ lowOffset: number; highOffset: number }>) =>
-          client.queryWatermarkOffsets(topic, partition, ms, done),
-        ),
-      ),
-    );
+    const ends: RdWatermarks[] = [];
+    // one after another: each answer holds up one of libuv's four threads
+    for (const partition of partitions) {
+      const asked = this.#ask((client, ms, done: RdDone<RdWatermarks>) =>
+        client.queryWatermarkOffsets(topic, partition, ms, done),
+      );
+      ends.push(await asked);
+    }
     const [begin, end] = [await this.#offsets(from, partitions), await this.#offsets(to, partitions)];
     return partitions.map((partition, index) => {
       const { lowOffset: low, highOffset: high } = ends[index] ?? { lowOffset: 0, highOffset: 0 };
@@ -152,14 +162,7 @@ export class KafkaRange {
   async #leave(): Promise<void> {
     this.#leaving.abort();
     await this.#polling;
-    const client = this.#client;
-    if (!client) return;
-    let late: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      late = setTimeout(resolve, this.#connection.options.closeTimeoutMs);
-      client.disconnect(resolve);
-    });
-    clearTimeout(late);
+    if (this.#client) await this.#connection.disconnect(this.#client);
   }
 
   #make(): RdConsumer {
@@ -217,14 +220,5 @@ export class KafkaRange {
     } catch (thrown) {
       throw kafkaError(thrown, `topic ${this.#options.topic}`);
     }
-  }
-}
-
-/** Lets the client tell its events while it connects; nothing is assigned yet, and so nothing comes. */
-function serve(client: RdConsumer): void {
-  try {
-    client.consume(1, () => undefined);
-  } catch {
-    // not begun yet
   }
 }

@@ -1,21 +1,21 @@
 import { type Static, Type } from 'typebox';
 import { defineConnection } from '../contract/component.js';
+import { TOPIC_NAME } from './kafka.js';
 
 const ms = (value: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ default: value, minimum, maximum, description });
-const NAME = '^[A-Za-z0-9._-]{1,249}$';
 
 const Options = Type.Object(
   {
     on: Type.String({ connection: 'kafka', description: 'The cluster, under `connections:`.' }),
     topic: Type.String({
-      pattern: NAME,
+      pattern: TOPIC_NAME,
       default: 'iovpipe-lanes',
       description:
         'A topic without messages that has as many partitions as the SFTP server allows connections, at most 20. A partition is a lane.',
     }),
     group: Type.String({
-      pattern: NAME,
+      pattern: TOPIC_NAME,
       default: 'iovpipe-lanes',
       description: 'The consumer group of all processes that share the lanes: Kafka assigns each lane to one of them.',
     }),

@@ -1,9 +1,9 @@
+import { backOff } from '../contract/backOff.js';
 import { IovError } from '../contract/error.js';
-import { backOff } from './backOff.js';
 import type { KafkaConnection } from './kafkaConnection.js';
-import { kafkaError } from './kafkaFailures.js';
+import { kafkaError, OVERTAKEN } from './kafkaFailures.js';
 import type { LanesOptions } from './lanes.js';
-import { type Place, RD, type RdConsumer, type RdError, type RdMetadata } from './rdkafka.js';
+import { type Place, RD, type RdConsumer, type RdError, type RdMetadata, serve } from './rdkafka.js';
 
 /** What becomes of the lanes, told as it happens. */
 export interface LanesHolder {
@@ -18,8 +18,6 @@ export interface LanesHolder {
 /** The notice allows no more connections (7.3). */
 const LANES_MAX = 20;
 const POLL_MS = 100;
-/** A commit that a rebalance has overtaken says nothing new: lanes are being handed out anew. */
-const OVERTAKEN: ReadonlySet<number> = new Set([22, 25, 27, -168]);
 
 /**
  * A member of the consumer group whose partitions are the lanes. It reads nothing; what it commits is always the same, and
@@ -68,14 +66,7 @@ export class LanesMember {
   async leave(): Promise<void> {
     this.#leaving.abort();
     this.#epoch += 1;
-    const client = this.#client;
-    if (!client) return;
-    let late: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      late = setTimeout(resolve, this.#kafka.options.closeTimeoutMs);
-      client.disconnect(resolve);
-    });
-    clearTimeout(late);
+    if (this.#client) await this.#kafka.disconnect(this.#client);
     clearInterval(this.#turning);
   }
 
@@ -184,14 +175,5 @@ export class LanesMember {
       if (!this.#leaving.signal.aborted) this.#kafka.trouble(kafkaError(thrown, `group ${this.#options.group}`));
       return false;
     }
-  }
-}
-
-/** No messages come of it: a client that is not in the group has no partitions. */
-function serve(client: RdConsumer): void {
-  try {
-    client.consume(1, () => undefined);
-  } catch {
-    // not begun yet
   }
 }

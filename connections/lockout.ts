@@ -47,7 +47,8 @@ export class Lockout {
   failed(address: string, nowMs: number): boolean {
     const { failures, withinMs, forMs } = this.#options;
     const known = this.#counts.get(address);
-    const count = known && nowMs - known.sinceMs < withinMs ? known : { failures: 0, sinceMs: nowMs, untilMs: 0 };
+    const anew = { failures: 0, sinceMs: nowMs, untilMs: known && nowMs < known.untilMs ? known.untilMs : 0 };
+    const count = known && nowMs - known.sinceMs < withinMs ? known : anew;
     count.failures += 1;
     this.#counts.delete(address);
     this.#counts.set(address, count); // at the end: the oldest stands in front

@@ -13,6 +13,8 @@ export interface Place {
   partition: number;
 }
 
+export const keyOf = ({ topic, partition }: Place) => `${topic}/${partition}`;
+
 export interface Mark extends Place {
   /** Of the next message to be read. */
   offset: number;
@@ -121,6 +123,15 @@ const EVENTS: ReadonlyMap<string, number> = new Map([
 export function eventError(error: Error): RdError | undefined {
   const code = EVENTS.get(error.message);
   return code === undefined ? undefined : Object.assign(error, { code });
+}
+
+/** Lets a client tell its events while it connects. No messages come of it: it has no partitions yet. */
+export function serve(client: RdConsumer): void {
+  try {
+    client.consume(1, () => undefined);
+  } catch {
+    // not begun yet
+  }
 }
 
 /** Its name is kept from the compiler, which must do without the package where that could not be built. */

@@ -1,9 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { posix } from 'node:path';
+import { type BackOffBounds, backOff } from '../contract/backOff.js';
 import type { Connection, Upload } from '../contract/connection.js';
 import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
-import { type BackOffBounds, backOff } from './backOff.js';
 import type { Lanes } from './lanesConnection.js';
 import { Delivery } from './sftpDelivery.js';
 import { Fetch } from './sftpFetch.js';

@@ -48,20 +48,23 @@ export class Delivery {
     this.#options = options;
     this.remotePath = posix.join(options.directory, options.name);
     this.#tmpPath = `${this.remotePath}.tmp`;
-    this.#maybeRenamed = options.resumed;
+    this.#maybeRenamed = options.resumed || options.maybeThere;
     this.progress = { name: options.name, bytes: options.bytes, sentBytes: 0, attempt: 0 };
   }
 
   /** One attempt on one session, from where the last one broke. */
   async attempt(session: SftpSession): Promise<void> {
     this.progress.attempt += 1;
-    if (this.#maybeRenamed && (await this.#isDelivered(session))) return;
-    if (this.#options.maybeThere && (await this.#isThere(session))) return;
+    if (this.#maybeRenamed && (await this.#isOver(session))) return;
     const whole = this.#uploaded && (await session.stat(this.#tmpPath))?.size === this.#options.bytes;
     if (!whole) await this.#upload(session);
     this.#uploaded = true;
     this.#maybeRenamed = true;
     await this.#rename(session);
+  }
+
+  #isOver(session: SftpSession): Promise<boolean> {
+    return this.#options.maybeThere ? this.#isThere(session) : this.#isDelivered(session);
   }
 
   /** The final name has the size and the `.tmp` is gone: a rename came to its end, whatever we heard of it. */
@@ -152,9 +155,8 @@ export class Delivery {
       await session.rename(this.#tmpPath, this.remotePath);
     } catch (error) {
       if (!(error instanceof SftpStatusError)) throw error; // no reply: the next attempt looks
-      if (await this.#isDelivered(session)) return;
-      // whoever had its lane has been faster, on a server that does not replace
-      if (this.#options.maybeThere && (await this.#isThere(session))) return;
+      // it came to its end, or whoever had its lane has been faster, on a server that does not replace
+      if (await this.#isOver(session)) return;
       const there = await session.stat(this.remotePath);
       if (!there) throw error;
       throw refused(

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { sendJson } from './sendJson.js';
 
 /** Listeners of all streams together. */
 const STREAMS_MAX = 32;
@@ -25,7 +26,8 @@ export function openEvents(
 ): EventStream | undefined {
   if (response.destroyed || request.socket.destroyed) return undefined; // its `close` has been
   if (streams >= STREAMS_MAX) {
-    response.writeHead(503, { 'retry-after': '5' }).end();
+    response.setHeader('retry-after', '5');
+    sendJson(response, 503, { code: 'OVERLOADED', reason: `${STREAMS_MAX} watch already; try again later` });
     return undefined;
   }
   streams += 1;

@@ -1,5 +1,6 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { sameText } from '../crypto/sameText.js';
 import { isLoopback } from '../engine/dashboardRules.js';
 
 const FAILURES_MAX = 10;
@@ -69,13 +70,13 @@ export class Gate {
   #isKnown(request: IncomingMessage, token: string): boolean {
     const { headers } = request;
     const cookie = headers.cookie?.split('; ').find((one) => one.startsWith(`${COOKIE}=`));
-    if (cookie !== undefined && same(cookie.slice(COOKIE.length + 1), this.#session)) return true;
+    if (cookie !== undefined && sameText(cookie.slice(COOKIE.length + 1), this.#session)) return true;
     const bearer = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
     return bearer !== undefined && this.#is(request, bearer, token);
   }
 
   #is(request: IncomingMessage, given: string, token: string): boolean {
-    if (same(given, token)) return true;
+    if (sameText(given, token)) return true;
     const recent = this.#recent(request);
     if (recent.length >= FAILURES_MAX) return false;
     const address = addressOf(request);
@@ -93,12 +94,6 @@ export class Gate {
 }
 
 const addressOf = ({ socket }: IncomingMessage): string => socket.remoteAddress ?? '';
-
-/** In constant time, whatever the lengths. */
-function same(one: string, other: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(one), digest(other));
-}
 
 /** `127.0.0.1:9464` → `127.0.0.1`; the port may be another one behind a tunnel. */
 const nameOf = (host: string): string =>

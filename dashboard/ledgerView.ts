@@ -4,6 +4,7 @@ import type { CheckedPipeline } from '../engine/config.js';
 import { nextTime } from '../engine/cron.js';
 import type { Engine } from '../engine/engine.js';
 import { timeAfter } from '../engine/schedule.js';
+import { windowName } from '../notice/batch.js';
 import { cutoffMs } from '../notice/cutoff.js';
 
 /** Looking costs the store a moment; many who watch share one look. */
@@ -55,10 +56,10 @@ export class LedgerWatch {
     this.#clock = clock;
   }
 
-  async look(): Promise<LedgerView> {
+  look(): LedgerView {
     const now = performance.now();
     if (this.#kept && this.#kept.until > now) return this.#kept.view;
-    const view = this.#view(await this.#engine.store.status(), this.#clock.now());
+    const view = this.#view(this.#engine.store.status(), this.#clock.now());
     this.#kept = { until: performance.now() + this.#keptMs, view };
     return view;
   }
@@ -88,11 +89,11 @@ export class LedgerWatch {
   }
 
   #window(window: StoreStatus['windows'][number], pipelines: readonly CheckedPipeline[], at: number): WindowView {
-    const { kind, code, cutoff, type, pipeline, state, plannedAt, deliveredAt } = window;
+    const { cutoff, pipeline, state, plannedAt, deliveredAt } = window;
     const finishBy = pipelines.find(({ name }) => name === pipeline)?.schedule?.finishBy;
     const expectedAt = state === 'open' ? this.#expectedAt(window, at) : undefined;
     return {
-      name: `${kind}_${code}_${cutoff}_${type}`,
+      name: windowName(window),
       pipeline,
       cutoff,
       state,

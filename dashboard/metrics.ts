@@ -1,8 +1,26 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { LedgerWatch } from './ledgerView.js';
+import type { LedgerView, LedgerWatch } from './ledgerView.js';
 import type { LiveWatch, PartView } from './liveView.js';
 
 const FILE_STATES = ['open', 'asked', 'delivered', 'failed'] as const;
+
+type Value = (part: PartView) => number | undefined;
+type Told = readonly (readonly [name: string, help: string, value: Value])[];
+
+const PART_COUNTERS: Told = [
+  ['iovpipe_part_items_total', 'Items that came into an operator or a sink.', ({ items }) => items],
+  [
+    'iovpipe_part_records_total',
+    'Records in what came in, where it is encoded records.',
+    ({ shape, records }) => (shape === 'bytes' ? records : undefined),
+  ],
+  ['iovpipe_part_bytes_total', 'Bytes of what came in, where they are known.', ({ bytes }) => bytes],
+  ['iovpipe_part_failures_total', 'Items that failed in an operator or a sink.', ({ failed }) => failed],
+];
+const PART_GAUGES: Told = [
+  ['iovpipe_part_items_under_way', 'Items that an operator or a sink works on.', ({ underWay }) => underWay],
+  ['iovpipe_part_full_ratio', 'Share of the last second without a place for another item.', ({ full }) => full],
+];
 
 /**
  * What Prometheus is told, read from the live counters and the ledger when it asks. Labels are names of the pipeline file, places
@@ -47,35 +65,17 @@ export class Metrics {
 
   /** By operator and sink: what came in by its edge. */
   #flow(): void {
-    const each = (tell: (labels: { pipeline: string; part: string }, part: PartView) => void) => {
-      for (const { name, parts } of this.#live.view.pipelines)
-        for (const part of parts) tell({ pipeline: name, part: part.place }, part);
+    const tell = (value: Value) => (set: Set) => {
+      for (const { name, parts } of this.#live.view.pipelines) {
+        for (const part of parts) {
+          const found = value(part);
+          if (found !== undefined) set({ pipeline: name, part: part.place }, found);
+        }
+      }
     };
     const labels = ['pipeline', 'part'];
-    this.#counter('iovpipe_part_items_total', 'Items that came into an operator or a sink.', labels, (set) =>
-      each((at, { items }) => set(at, items)),
-    );
-    this.#counter(
-      'iovpipe_part_records_total',
-      'Records in what came in, where it is encoded records.',
-      labels,
-      (set) => each((at, { shape, records }) => shape === 'bytes' && set(at, records)),
-    );
-    this.#counter('iovpipe_part_bytes_total', 'Bytes of what came in, where they are known.', labels, (set) =>
-      each((at, { bytes }) => set(at, bytes)),
-    );
-    this.#counter('iovpipe_part_failures_total', 'Items that failed in an operator or a sink.', labels, (set) =>
-      each((at, { failed }) => set(at, failed)),
-    );
-    this.#gauge('iovpipe_part_items_under_way', 'Items that an operator or a sink works on.', labels, (set) =>
-      each((at, { underWay }) => set(at, underWay)),
-    );
-    this.#gauge(
-      'iovpipe_part_full_ratio',
-      'Share of the last second without a place for another item.',
-      labels,
-      (set) => each((at, { full }) => set(at, full)),
-    );
+    for (const [name, help, value] of PART_COUNTERS) this.#counter(name, help, labels, tell(value));
+    for (const [name, help, value] of PART_GAUGES) this.#gauge(name, help, labels, tell(value));
   }
 
   #pipelines(): void {
@@ -114,17 +114,17 @@ export class Metrics {
   }
 
   #windows(): void {
-    const open = async () => (await this.#ledger.look()).windows.filter(({ state }) => state === 'open');
+    const open = () => this.#ledger.look().windows.filter(({ state }) => state === 'open');
     /** Several windows of one pipeline share its labels: the worst of them counts. */
-    const worst = async (set: Set, key: 'deadline' | 'expectedAt', pick: (...times: number[]) => number) => {
+    const worst = (set: Set, key: 'deadline' | 'expectedAt', pick: (...times: number[]) => number) => {
       const found = new Map<string, number>();
-      for (const { pipeline, [key]: at } of await open())
+      for (const { pipeline, [key]: at } of open())
         if (at !== undefined) found.set(pipeline, pick(at, found.get(pipeline) ?? at));
       for (const [pipeline, at] of found) set({ pipeline }, at / 1_000);
     };
-    this.#gauge('iovpipe_window_records', 'Records of open windows.', ['pipeline', 'state'], async (set) => {
+    this.#gauge('iovpipe_window_records', 'Records of open windows.', ['pipeline', 'state'], (set) => {
       const sums = new Map<string, { delivered: number; total: number }>();
-      for (const { pipeline, records } of await open()) {
+      for (const { pipeline, records } of open()) {
         const sum = sums.get(pipeline) ?? { delivered: 0, total: 0 };
         sums.set(pipeline, { delivered: sum.delivered + records.delivered, total: sum.total + records.total });
       }
@@ -145,24 +145,23 @@ export class Metrics {
   }
 
   #waiting(): void {
-    this.#gauge('iovpipe_dead_letters', 'Dead letters that wait.', [], async (set) =>
-      set({}, (await this.#ledger.look()).deadLetters),
+    this.#gauge('iovpipe_dead_letters', 'Dead letters that wait.', [], (set) =>
+      set({}, this.#ledger.look().deadLetters),
     );
-    this.#gauge('iovpipe_archive_records', 'Records in the archive.', ['kind'], async (set) => {
-      for (const { kind, count } of (await this.#ledger.look()).records) set({ kind }, count);
+    this.#gauge('iovpipe_archive_records', 'Records in the archive.', ['kind'], (set) => {
+      for (const { kind, count } of this.#ledger.look().records) set({ kind }, count);
     });
-    this.#gauge('iovpipe_due_files', 'Files that commands ask for.', ['content', 'state'], async (set) => {
-      for (const { content, state, count } of sums((await this.#ledger.look()).dueFiles))
-        set({ content, state }, count);
+    this.#gauge('iovpipe_due_files', 'Files that commands ask for.', ['content', 'state'], (set) => {
+      for (const { content, state, count } of sums(this.#ledger.look().dueFiles)) set({ content, state }, count);
     });
-    this.#gauge('iovpipe_due_files_expired', 'Files not delivered in time, nor since.', ['content'], async (set) => {
-      const files = (await this.#ledger.look()).dueFiles;
+    this.#gauge('iovpipe_due_files_expired', 'Files not delivered in time, nor since.', ['content'], (set) => {
+      const files = this.#ledger.look().dueFiles;
       for (const content of ['KH', 'HT'])
         set({ content }, sum(files.filter((one) => one.content === content).map(({ expired }) => expired)));
     });
     const next = 'iovpipe_due_files_next_deadline_timestamp_seconds';
-    this.#gauge(next, 'When the next file must be delivered.', ['content'], async (set) => {
-      const files = (await this.#ledger.look()).dueFiles;
+    this.#gauge(next, 'When the next file must be delivered.', ['content'], (set) => {
+      const files = this.#ledger.look().dueFiles;
       for (const content of ['KH', 'HT']) {
         const times = files.flatMap((one) => (one.content === content && one.nextDueAt ? [one.nextDueAt] : []));
         if (times.length > 0) set({ content }, Math.min(...times) / 1_000);
@@ -170,28 +169,28 @@ export class Metrics {
     });
   }
 
-  #counter(name: string, help: string, labelNames: string[], tell: (set: Set) => unknown): void {
+  #counter(name: string, help: string, labelNames: string[], tell: (set: Set) => void): void {
     new Counter({
       name,
       help,
       labelNames,
       registers: [this.#registry],
-      async collect() {
+      collect() {
         this.reset();
-        await tell((labels, value) => this.inc(labels, value));
+        tell((labels, value) => this.inc(labels, value));
       },
     });
   }
 
-  #gauge(name: string, help: string, labelNames: string[], tell: (set: Set) => unknown): void {
+  #gauge(name: string, help: string, labelNames: string[], tell: (set: Set) => void): void {
     new Gauge({
       name,
       help,
       labelNames,
       registers: [this.#registry],
-      async collect() {
+      collect() {
         this.reset();
-        await tell((labels, value) => this.set(labels, value));
+        tell((labels, value) => this.set(labels, value));
       },
     });
   }
@@ -199,9 +198,7 @@ export class Metrics {
 
 type Set = (labels: Record<string, string>, value: number) => void;
 
-type DueCounts = Awaited<ReturnType<LedgerWatch['look']>>['dueFiles'];
-
-function sums(files: DueCounts): { content: string; state: string; count: number }[] {
+function sums(files: LedgerView['dueFiles']): { content: string; state: string; count: number }[] {
   return ['KH', 'HT'].flatMap((content) =>
     FILE_STATES.map((state) => ({
       content,

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock, Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
+import { NAME_PATTERN } from '../engine/configSchema.js';
 import type { Engine } from '../engine/engine.js';
-import { maskNumbers } from '../notice/mask.js';
 import { compileRecordMask } from '../notice/maskRecord.js';
 import { openEvents } from './events.js';
 import { LedgerWatch } from './ledgerView.js';
@@ -12,6 +12,7 @@ import type { Metrics } from './metrics.js';
 import { type PageFile, pageFiles } from './pageFiles.js';
 import { pipelinesView } from './pipelinesView.js';
 import { callerOf, Readers } from './readers.js';
+import { sendJson } from './sendJson.js';
 import { edgeOf, maskedTap } from './tapView.js';
 
 export interface Watched {
@@ -21,6 +22,8 @@ export interface Watched {
 }
 
 const KEY_LENGTH_MAX = 128;
+/** As a pipeline file may call a pipeline. */
+const NAME = new RegExp(NAME_PATTERN);
 
 interface Call {
   request: IncomingMessage;
@@ -139,7 +142,7 @@ export class Routes {
         'USAGE',
         `expected a RequestID, an ICCID or a file name of at most ${KEY_LENGTH_MAX} characters`,
       );
-    await this.#note(request, 'trace', maskNumbers(key));
+    await this.#note(request, 'trace', key);
     request.socket.setTimeout(0); // the store has deadlines of its own
     return await this.#watched.engine.store.trace(key);
   }
@@ -171,7 +174,12 @@ export class Routes {
     const afterId = Number(query.get('after') ?? 0);
     if (!Number.isSafeInteger(afterId) || (state !== null && state !== 'waiting' && state !== 'retried'))
       throw new IovError('USAGE', 'expected after=ID, state=waiting or state=retried');
-    if (this.#readers.isNew(callerOf(request.socket))) await this.#note(request, 'dead list', query.toString());
+    if (pipeline !== null && !NAME.test(pipeline)) throw new IovError('USAGE', 'expected pipeline=NAME');
+    if (this.#readers.isNew(callerOf(request.socket))) {
+      const asked = Object.entries({ pipeline, state, after: afterId || null });
+      const words = asked.flatMap(([name, value]) => (value === null ? [] : `${name}=${value}`));
+      await this.#note(request, 'dead list', words.join(' '));
+    }
     return this.#letters.list({
       afterId,
       ...(pipeline !== null && { pipeline }),
@@ -182,10 +190,6 @@ export class Routes {
 
 const STATUS: Readonly<Record<string, number>> = { USAGE: 404, OVERLOADED: 429, STOPPED: 503 };
 
-export function sendJson(response: ServerResponse, status: number, value: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(`${JSON.stringify(value)}\n`);
-}
-
-export function sendFile(response: ServerResponse, { type, content }: PageFile): void {
+function sendFile(response: ServerResponse, { type, content }: PageFile): void {
   response.writeHead(200, { 'content-type': type, 'content-length': content.byteLength }).end(content);
 }

@@ -4,7 +4,8 @@ import { type AddressInfo, connect } from 'node:net';
 import { IovError } from '../contract/error.js';
 import type { CheckedDashboard } from '../engine/config.js';
 import { Gate, SAFE_HEADERS } from './gate.js';
-import { Routes, sendJson, type Watched } from './routes.js';
+import { Routes, type Watched } from './routes.js';
+import { sendJson } from './sendJson.js';
 import { controlSocket, withShortPath } from './socketPath.js';
 
 /** Whoever calls is slow, greedy or hostile until shown otherwise; streams have bounds of their own (events.ts). */

@@ -20,7 +20,7 @@ import { misfits } from './shapes.js';
 import type { StandIns } from './substitute.js';
 import { didYouMean } from './suggest.js';
 import { checkTopics } from './topicRules.js';
-import { checkedTracing, checkTracing } from './tracingRules.js';
+import { checkTracing } from './tracingRules.js';
 
 /**
  * Reads and checks a pipeline file without touching the world: nothing is opened, no component is created.
@@ -175,22 +175,15 @@ function assemble(file: string, root: Located, { connections, pipelines }: Found
     site: { codes: value.codes, tables: value.tables },
     connections: Object.fromEntries(connections.flatMap(([name, step]) => (step ? [[name, checked(step)]] : []))),
     ...checkedArchive(value.archive, folder),
-    ...(value.seal && { seal: checkedSeal(value.seal) }),
+    ...(value.seal && { seal: value.seal }),
     outbox: resolve(folder, value.outbox),
     drainMs: value.drainMs,
     stuckMs: value.stuckMs,
     ...(value.retention && { retention: checkedRetention(value.retention, folder) }),
     ...(value.dashboard && { dashboard: checkedDashboard(value.dashboard) }),
-    ...(value.tracing && { tracing: checkedTracing(value.tracing) }),
+    ...(value.tracing && { tracing: value.tracing }),
     pipelines: pipelines.flatMap((steps) => checkedPipeline(steps) ?? []),
   };
-}
-
-function checkedSeal({
-  previous,
-  ...seal
-}: NonNullable<Static<typeof ConfigSchema>['seal']>): NonNullable<CheckedConfig['seal']> {
-  return { ...seal, ...(previous && { previous }) };
 }
 
 /** The schema has made sure that it is either of them. */

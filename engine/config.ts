@@ -4,6 +4,7 @@ import type { Shape } from '../contract/item.js';
 import type { Peers } from '../contract/peer.js';
 import type { Seal } from '../contract/seal.js';
 import type { ClickHouseOptions } from '../stores/clickhouse/options.js';
+import type { CheckedTracing } from './tracingRules.js';
 
 /** A component as a pipeline file asks for it: checked, defaults applied. */
 export interface CheckedComponent<Spec extends ComponentSpec> {
@@ -45,16 +46,6 @@ export interface CheckedDashboard {
   readonly host: string;
   readonly port: number;
   readonly token?: string;
-}
-
-/** Where spans go, and how many. */
-export interface CheckedTracing {
-  readonly url: string;
-  /** Of all items, 0 to 1. */
-  readonly ratio: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly timeoutMs: number;
-  readonly queueMax: number;
 }
 
 /** A pipeline file in which `check` found no fault, ready to be compiled. Frozen. */

@@ -4,7 +4,8 @@ import { ClickHouseOptionsSchema } from '../stores/clickhouse/options.js';
 import { TracingOptions } from './tracingRules.js';
 
 /** Names of pipelines, connections and peers: they stand in logs, file names and on the command line. */
-const NAME = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9-]{0,63}$' });
+export const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9-]{0,63}$';
+const NAME = Type.String({ pattern: NAME_PATTERN });
 const named = { additionalProperties: false, keys: 'names of letters, digits and -' };
 
 /** `{ name: options }`; the options are checked by the component's own schema. */

@@ -1,4 +1,5 @@
 import type { Static } from 'typebox';
+import { listenAddress } from '../connections/listenAddress.js';
 import type { CheckedDashboard } from './config.js';
 import type { DashboardOptions } from './configSchema.js';
 import type { Faults } from './fault.js';
@@ -13,16 +14,11 @@ export function checkDashboard(root: Located, faults: Faults): void {
   const dashboard = root.children.get('dashboard');
   const listen = dashboard?.children.get('listen');
   if (!dashboard || !listen || listen.broken || typeof listen.value !== 'string') return;
-  if (dashboard.children.has('token') || isLoopback(addressOf(listen.value).host)) return;
+  if (dashboard.children.has('token') || isLoopback(listenAddress(listen.value).host)) return;
   const expected = 'expected a token, or a loopback address (127.0.0.1:9464)';
   faults.add(listen.mark, ['dashboard', 'listen'], `${expected}, got ${JSON.stringify(listen.value)} without a token`);
 }
 
 export function checkedDashboard({ listen, token }: Static<typeof DashboardOptions>): CheckedDashboard {
-  return { ...addressOf(listen), ...(token !== undefined && { token }) };
-}
-
-function addressOf(listen: string): { host: string; port: number } {
-  const colon = listen.lastIndexOf(':');
-  return { host: listen.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(listen.slice(colon + 1)) };
+  return { ...listenAddress(listen), ...(token !== undefined && { token }) };
 }

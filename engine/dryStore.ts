@@ -17,7 +17,6 @@ export function dryStore(store: Store): Store {
   const instead: Partial<Store> = {
     commit: (effects) => dry.commit(effects),
     read: (work) => work(dry.looked),
-    position: () => undefined,
   };
   return new Proxy(store, {
     get(target, name) {

@@ -11,7 +11,7 @@ import { type CheckedConfig, type CheckedPipeline, runsByItself } from './config
 import { dryStore } from './dryStore.js';
 import { watchDueFiles } from './dueFiles.js';
 import { giveWayTo } from './giveWay.js';
-import { type Keeping, keepRunning, keepSchedule, runToEnd } from './keepRunning.js';
+import { attempt, type Keeping, keepRunning, keepSchedule } from './keepRunning.js';
 import { Kept } from './kept.js';
 import { Live } from './live.js';
 import { openStore } from './openStore.js';
@@ -55,17 +55,22 @@ export class Engine {
     const { clock, log, dry = false } = options;
     const opened = await openStore(config, { clock, log, readOnly: dry });
     const store = dry ? dryStore(opened) : opened;
-    if (!dry) await tidyOutbox(config.outbox, store);
     const connections = new SharedConnections();
     const packer = new Packer(store, config.outbox, giveWayTo(connections.named));
     const engine = new Engine(config, options, store, packer, connections);
-    if (config.tracing && config.tracing.ratio > 0 && !dry) {
-      const { Tracing } = await import('./tracing.js');
-      engine.#tracing = new Tracing(config.tracing, log);
+    try {
+      if (!dry) await tidyOutbox(config.outbox, store);
+      if (config.tracing && config.tracing.ratio > 0 && !dry) {
+        const { Tracing } = await import('./tracing.js');
+        engine.#tracing = new Tracing(config.tracing, log);
+      }
+      for (const [name, made] of await engine.#create(config, Object.keys(config.connections)))
+        connections.add(name, made);
+      return engine;
+    } catch (thrown) {
+      await engine.close().catch(() => undefined); // what went wrong first is told
+      throw thrown;
     }
-    for (const [name, made] of await engine.#create(config, Object.keys(config.connections)))
-      connections.add(name, made);
-    return engine;
   }
 
   private constructor(
@@ -109,13 +114,12 @@ export class Engine {
   ): Promise<void> {
     const pipeline = this.#pipeline(name);
     const { signal = new AbortController().signal, ...rest } = wanted;
-    const attempt = async (again: boolean) => {
-      const run = await this.#prepare(pipeline, { ...rest, again });
-      await this.#open(this.#uses.connectionsOf(name)); // no more than it needs: a daemon may hold the listener
-      await runToEnd(pipeline, run, this.#keeping, signal);
-    };
     let again = rest.again ?? false;
-    const next = () => attempt(again).finally(() => (again = false));
+    const next = async () => {
+      const run = await this.#prepare(pipeline, { ...rest, again });
+      again = false;
+      await attempt(pipeline, run, this.#keeping, signal); // opens no more than it needs: a daemon may hold the listener
+    };
     await untilComplete(name, next, this.#options.log, signal);
   }
 
@@ -157,12 +161,15 @@ export class Engine {
     return pipelines.change(() => this.#goOver(config, pipelines, watching));
   }
 
-  /** Closes everything, last opened first. Idempotent. */
+  /**
+   * Closes everything, last opened first. Idempotent.
+   * @throws what the first threw that would not close, once the others have been
+   */
   async close(): Promise<void> {
-    await this.#connections.close();
-    await this.#packer.close();
-    await this.store.close();
-    await this.#tracing?.close();
+    const failures: unknown[] = [];
+    for (const part of [this.#connections, this.#packer, this.store, this.#tracing])
+      await part?.close().catch((thrown: unknown) => failures.push(thrown));
+    if (failures.length > 0) throw failures[0];
   }
 
   async #goOver(config: CheckedConfig, pipelines: Kept, watching: Kept): Promise<ReloadPlan> {
@@ -179,8 +186,8 @@ export class Engine {
     }
     for (const [name, connection] of made) this.#connections.add(name, connection);
     this.#config = config;
+    this.live?.follow(config.pipelines, plan.restarted);
     if (pipelines.isStopping) return plan;
-    for (const name of plan.stopped) this.live?.drop(name);
     await this.#startAnew([...plan.restarted, ...plan.started], plan.opened, pipelines);
     if (plan.retention) {
       await watching.stop(['retention']);
@@ -193,7 +200,6 @@ export class Engine {
   async #startAnew(names: readonly string[], connections: readonly string[], pipelines: Kept): Promise<void> {
     const runs = new Map<CheckedPipeline, ChainRun | undefined>();
     for (const pipeline of names.map((name) => this.#pipeline(name))) {
-      this.live?.renew(pipeline);
       const first = pipeline.schedule ? undefined : this.#prepare(pipeline, {}).catch(() => undefined);
       runs.set(pipeline, await first);
     }

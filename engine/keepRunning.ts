@@ -24,31 +24,6 @@ export interface Keeping {
   connect(pipeline: CheckedPipeline): Promise<void>;
 }
 
-/** Runs a chain to its end; once `stop` has come what is under way has `drainMs` to settle. */
-export async function runToEnd(
-  { name }: CheckedPipeline,
-  run: ChainRun,
-  { log, drainMs }: Pick<Keeping, 'log' | 'drainMs'>,
-  stop: AbortSignal,
-): Promise<void> {
-  let drain: NodeJS.Timeout | undefined;
-  const drainEnds = () => {
-    const boundMs = drainMs();
-    const late = () => run.abort(new IovError('STOPPED', `${name}: still busy ${boundMs} ms after the stop`));
-    drain = setTimeout(late, boundMs);
-  };
-  stop.addEventListener('abort', drainEnds, { once: true });
-  try {
-    await run.open();
-    await run.run(stop);
-    log.info({ pipeline: name }, 'pipeline has ended');
-  } finally {
-    stop.removeEventListener('abort', drainEnds);
-    clearTimeout(drain);
-    await run.close();
-  }
-}
-
 /** A finite pipeline runs to its end; a lasting one is started again, later and later, when it breaks. */
 export async function keepRunning(
   pipeline: CheckedPipeline,
@@ -79,36 +54,43 @@ export async function keepRunning(
 
 /** Runs a pipeline whenever it is due. A schedule never ends in silence: it goes on where the store remembers it. */
 export async function keepSchedule(pipeline: CheckedPipeline, keeping: Keeping, stop: AbortSignal): Promise<void> {
+  while (!stop.aborted) {
+    try {
+      await takeTurns(pipeline, keeping, stop);
+      return;
+    } catch (thrown) {
+      if (stop.aborted) return;
+      const { code, message } = IovError.from(thrown);
+      const fields = { pipeline: pipeline.name, code, againInMs: RESTART_MS_MAX, alarm: 'scheduleFailed' };
+      keeping.log.error(fields, message);
+      await pause(RESTART_MS_MAX, stop);
+    }
+  }
+}
+
+async function takeTurns(pipeline: CheckedPipeline, keeping: Keeping, stop: AbortSignal): Promise<void> {
   const { schedule, name } = pipeline;
   const { clock, log, store } = keeping;
   if (!schedule) return;
-  try {
-    const isShared = pipeline.operators.some(({ spec }) => spec.name === 'lanes');
-    for await (const turn of turns({ pipeline: name, ...schedule, isShared }, clock, store, stop)) {
-      const done = new AbortController();
-      if (turn.finishByMs !== undefined) {
-        // the pace counts from when the work begins: one that is caught up is late, and not slow
-        const work = {
-          name,
-          startMs: Math.min(clock.now(), turn.finishByMs - 1),
-          deadlineMs: turn.finishByMs,
-          progress: () => deliveredShare(store.status().windows, name),
-        };
-        void watchDeadline(work, clock, log, AbortSignal.any([done.signal, stop]));
-      }
-      try {
-        await untilDelivered(pipeline, turn.dueMs, keeping, stop);
-      } finally {
-        done.abort();
-      }
-      if (stop.aborted) return;
+  const isShared = pipeline.operators.some(({ spec }) => spec.name === 'lanes');
+  for await (const turn of turns({ pipeline: name, ...schedule, isShared }, clock, store, stop)) {
+    const done = new AbortController();
+    if (turn.finishByMs !== undefined) {
+      // the pace counts from when the work begins: one that is caught up is late, and not slow
+      const work = {
+        name,
+        startMs: Math.min(clock.now(), turn.finishByMs - 1),
+        deadlineMs: turn.finishByMs,
+        progress: () => deliveredShare(store.status().windows, name),
+      };
+      void watchDeadline(work, clock, log, AbortSignal.any([done.signal, stop]));
     }
-  } catch (thrown) {
+    try {
+      await untilDelivered(pipeline, turn.dueMs, keeping, stop);
+    } finally {
+      done.abort();
+    }
     if (stop.aborted) return;
-    const { code, message } = IovError.from(thrown);
-    log.error({ pipeline: name, code, againInMs: RESTART_MS_MAX, alarm: 'scheduleFailed' }, message);
-    await pause(RESTART_MS_MAX, stop);
-    if (!stop.aborted) await keepSchedule(pipeline, keeping, stop);
   }
 }
 
@@ -133,7 +115,8 @@ async function untilDelivered(
   }
 }
 
-async function attempt(
+/** Opens what a run needs and runs it to its end; whatever happens it is closed. It is prepared here where it has not been. */
+export async function attempt(
   pipeline: CheckedPipeline,
   prepared: ChainRun | undefined,
   keeping: Keeping,
@@ -143,11 +126,34 @@ async function attempt(
   const run = prepared ?? (await keeping.prepare(pipeline, dueMs));
   try {
     await keeping.connect(pipeline);
-  } catch (thrown) {
+    await runToEnd(pipeline, run, keeping, stop);
+  } finally {
     await run.close();
-    throw thrown;
   }
-  await runToEnd(pipeline, run, keeping, stop);
+}
+
+/** Once `stop` has come what is under way has `drainMs` to settle. */
+async function runToEnd(
+  { name }: CheckedPipeline,
+  run: ChainRun,
+  { log, drainMs }: Keeping,
+  stop: AbortSignal,
+): Promise<void> {
+  let drain: NodeJS.Timeout | undefined;
+  const drainEnds = () => {
+    const boundMs = drainMs();
+    const late = () => run.abort(new IovError('STOPPED', `${name}: still busy ${boundMs} ms after the stop`));
+    drain = setTimeout(late, boundMs);
+  };
+  stop.addEventListener('abort', drainEnds, { once: true });
+  try {
+    await run.open();
+    await run.run(stop);
+    log.info({ pipeline: name }, 'pipeline has ended');
+  } finally {
+    stop.removeEventListener('abort', drainEnds);
+    clearTimeout(drain);
+  }
 }
 
 /** What a stop has broken off is no failure: the next start takes it up. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { PackedFile } from '../contract/file.js';
 import type { Item, Lines, Shape } from '../contract/item.js';
 import { type CheckedPipeline, givenBy } from './config.js';
@@ -119,8 +120,11 @@ export class LivePipeline {
   readonly waits = new Set<() => number>();
   /** Steps that its sinks have taken on their way to an end; of each run. */
   readonly strides = new Set<() => number>();
+  readonly #pipeline: CheckedPipeline;
 
-  constructor({ name, source, operators, sink }: CheckedPipeline) {
+  constructor(pipeline: CheckedPipeline) {
+    const { name, source, operators, sink } = pipeline;
+    this.#pipeline = pipeline;
     this.name = name;
     this.source = source.spec.name;
     let shape = givenBy({ source });
@@ -129,6 +133,11 @@ export class LivePipeline {
       if (spec.role === 'operator' && spec.gives !== 'same') shape = spec.gives;
       return part;
     });
+  }
+
+  /** Whether it is this pipeline, and not one of its name that differs. */
+  counts(pipeline: CheckedPipeline): boolean {
+    return isDeepStrictEqual(this.#pipeline, pipeline);
   }
 
   /** Items that a part of it works on now; one that waits for others, as a record in a file that is not full, is none of them. */
@@ -153,10 +162,10 @@ export class LivePipeline {
 
 /** The counters of every pipeline of a process. */
 export class Live {
-  readonly #pipelines = new Map<string, LivePipeline>();
+  #pipelines: ReadonlyMap<string, LivePipeline> = new Map();
 
   constructor(pipelines: readonly CheckedPipeline[]) {
-    for (const pipeline of pipelines) this.renew(pipeline);
+    this.follow(pipelines);
   }
 
   get pipelines(): readonly LivePipeline[] {
@@ -168,18 +177,22 @@ export class Live {
     return this.#pipelines.get(name);
   }
 
-  /** Counts a pipeline from nothing: it is new, or has been written anew. */
-  renew(pipeline: CheckedPipeline): void {
-    this.#retire(pipeline.name);
-    this.#pipelines.set(pipeline.name, new LivePipeline(pipeline));
-  }
-
-  drop(name: string): void {
-    this.#retire(name);
-    this.#pipelines.delete(name);
-  }
-
-  #retire(name: string): void {
-    for (const part of this.of(name)?.parts ?? []) part.retire();
+  /**
+   * Counts these and no others from now on. One that is as it was goes on, unless it is `restarted`; the rest count from nothing,
+   * and who watches what they were is told that it has ended.
+   */
+  follow(pipelines: readonly CheckedPipeline[], restarted: readonly string[] = []): void {
+    const before = new Map(this.#pipelines);
+    const next = new Map<string, LivePipeline>();
+    for (const pipeline of pipelines) {
+      const { name } = pipeline;
+      const known = before.get(name);
+      if (known?.counts(pipeline) && !restarted.includes(name)) {
+        before.delete(name);
+        next.set(name, known);
+      } else next.set(name, new LivePipeline(pipeline));
+    }
+    this.#pipelines = next;
+    for (const { parts } of before.values()) for (const part of parts) part.retire();
   }
 }

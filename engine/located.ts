@@ -67,6 +67,12 @@ export function locate(root: Located, path: Path): { found: Located; exact: bool
   return { found, exact: true };
 }
 
+/** A text that stands under a key; undefined where there is none. */
+export function textAt(located: Located | undefined, key: string): string | undefined {
+  const value: unknown = located?.children.get(key)?.value;
+  return typeof value === 'string' ? value : undefined;
+}
+
 /** A path as people write it: `accounts-in.operators[1].split.bytesMax`. */
 export function placeOf(path: Path): string {
   const steps = path[0] === 'pipelines' && path.length > 1 ? path.slice(1) : path;

@@ -12,14 +12,14 @@ interface Means {
 }
 
 /**
- * Opens the archive that a pipeline file names; whoever has put another file in the place of its ledger has a SQLite archive there.
+ * Opens the archive that a pipeline file names.
  * @throws IovError STORE_FAILED, SCHEMA_MISMATCH, COMPONENT_UNAVAILABLE
  */
 export async function openStore(
   { archivePath, clickhouse, seal }: Pick<CheckedConfig, 'archivePath' | 'clickhouse' | 'seal'>,
   means: Means,
 ): Promise<Store> {
-  if (clickhouse?.ledger === archivePath) {
+  if (clickhouse) {
     const { openClickHouseStore } = await import('../stores/clickhouse/store.js');
     return openClickHouseStore({ ...clickhouse, ...means, ...(seal && { seal }) });
   }

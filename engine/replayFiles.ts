@@ -2,11 +2,12 @@ import { basename } from 'node:path';
 import { IovError } from '../contract/error.js';
 import { oneLine } from '../contract/oneLine.js';
 import type { CipherOptions } from '../contract/peer.js';
-import { type JsonObject, ownIdentity, type Tags } from '../contract/tags.js';
+import { ownIdentity, tagsIn } from '../contract/tags.js';
 import { digestOf } from '../files/plainFile.js';
-import type { Rows } from '../files/rows.js';
-import { parsedRow, tooLarge } from '../files/rows.js';
+import { parsedRow, type Row, type Rows } from '../files/rows.js';
 import { formatOf, rowsOf } from '../files/rowsOf.js';
+import { toldName } from '../notice/fileName.js';
+import { maskNumbers } from '../notice/mask.js';
 import { recordsOf } from '../workers/recordsOf.js';
 import { unpack } from '../workers/unpack.js';
 import type { Archived, Entry, Part } from './replay.js';
@@ -99,7 +100,7 @@ export class ArchivedFiles implements Archived {
     return {
       part: digest,
       at: line,
-      origin: `${basename(path)}:${line}`,
+      origin: `${toldName(path, maskNumbers(basename(path)))}:${line}`,
       bytes: raw?.length ?? 0,
       raw,
       tags: () => identity,
@@ -113,25 +114,13 @@ export class ArchivedFiles implements Archived {
   }
 }
 
-type Row = Rows extends AsyncIterable<Iterable<infer One>> ? One : never;
-
 /** The records of a delivered file, numbered through all its entries. */
 async function* packedRows(path: string, cipher: CipherOptions | undefined): Rows {
   let line = 0;
   for (const entry of await unpack(path, cipher, BOUNDS)) {
     for await (const record of recordsOf(await entry.open(), LINE_BYTES_MAX)) {
       line += 1;
-      const next = { offset: 0, line };
-      if ('bytes' in record) yield [{ line, next, ...parsedRow(record.bytes) }];
-      else yield [{ line, next, problem: tooLarge(record.problem, LINE_BYTES_MAX) }];
+      yield [{ line, next: { offset: 0, line }, ...('bytes' in record ? parsedRow(record.bytes) : record) }];
     }
   }
-}
-
-function tagsIn({ Code, OperType, ICCID }: JsonObject): Tags {
-  return {
-    ...(typeof Code === 'string' && { code: Code }),
-    ...(typeof OperType === 'string' && { operType: OperType }),
-    ...(typeof ICCID === 'string' && { iccid: ICCID }),
-  };
 }

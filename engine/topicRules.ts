@@ -1,5 +1,5 @@
 import type { Faults } from './fault.js';
-import type { Located } from './located.js';
+import { type Located, textAt } from './located.js';
 import type { Steps } from './rules.js';
 
 /** A topic whose records an archive takes by their place. */
@@ -23,7 +23,7 @@ export function checkTopics(root: Located, pipelines: readonly Steps[], faults: 
     const topics = source.located.children.get('topics');
     const topic: unknown = topics?.children.size === 1 ? (topics.value as unknown[])[0] : undefined;
     if (!topics || typeof topic !== 'string') continue; // several topics have no places
-    const [on, group] = [textOf(source.located, 'on'), textOf(source.located, 'group')];
+    const [on = '', group = ''] = [textAt(source.located, 'on'), textAt(source.located, 'group')];
     const kind: unknown = sink.located.children.get('kind')?.value;
     const feed = feeds.get(kind);
     if (!feed) feeds.set(kind, { pipeline: name, on, topic, group });
@@ -48,10 +48,5 @@ export function checkTopics(root: Located, pipelines: readonly Steps[], faults: 
 function waitsFor(behind: Located, { on, topic, group }: Feed): boolean {
   const topics: unknown = behind.children.get('topics')?.value;
   const waits = Array.isArray(topics) && topics.includes(topic);
-  return waits && textOf(behind, 'on') === on && textOf(behind, 'group') === group;
-}
-
-function textOf(located: Located, name: string): string {
-  const value: unknown = located.children.get(name)?.value;
-  return typeof value === 'string' ? value : '';
+  return waits && textAt(behind, 'on') === on && textAt(behind, 'group') === group;
 }

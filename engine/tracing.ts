@@ -14,7 +14,7 @@ import type { Log } from '../contract/context.js';
 import type { IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 import { Receipt } from '../contract/receipt.js';
-import type { CheckedTracing } from './config.js';
+import type { CheckedTracing } from './tracingRules.js';
 
 const BATCH_SPANS_MAX = 512;
 /** So short that it is no number of a person, a card or a phone. */

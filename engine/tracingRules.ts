@@ -1,5 +1,4 @@
 import { type Static, Type } from 'typebox';
-import type { CheckedTracing } from './config.js';
 import { isLoopback } from './dashboardRules.js';
 import type { Faults } from './fault.js';
 import type { Located } from './located.js';
@@ -52,6 +51,9 @@ export const TracingOptions = Type.Object(
   },
 );
 
+/** Where spans go, and how many. */
+export type CheckedTracing = Readonly<Static<typeof TracingOptions>>;
+
 /** Headers are secrets: they go over TLS, or do not leave this machine. */
 export function checkTracing(root: Located, faults: Faults): void {
   const tracing = root.children.get('tracing');
@@ -61,8 +63,4 @@ export function checkTracing(root: Located, faults: Faults): void {
   if (isLoopback(new URL(url.value).hostname.replace(/^\[|\]$/g, ''))) return;
   const expected = 'expected https, or a loopback address, where headers are sent';
   faults.add(url.mark, ['tracing', 'url'], `${expected}, got ${JSON.stringify(url.value)}`);
-}
-
-export function checkedTracing({ headers, ...given }: Static<typeof TracingOptions>): CheckedTracing {
-  return { ...given, ...(headers && { headers }) };
 }

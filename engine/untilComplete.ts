@@ -1,10 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { backOff } from '../contract/backOff.js';
 import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import { Unfinished } from '../contract/unfinished.js';
 
-const DELAY_MS_MIN = 100;
-const DELAY_MS_MAX = 5_000;
+const AGAIN = { delayMsMin: 100, delayMsMax: 5_000 };
 
 /**
  * Runs a window again as long as nothing is wrong with it but that other processes of the cluster deliver a part of it, or
@@ -16,7 +15,7 @@ export async function untilComplete(
   log: Log,
   stop: AbortSignal,
 ): Promise<void> {
-  for (let delayMs = DELAY_MS_MIN; ; delayMs = Math.min(2 * delayMs, DELAY_MS_MAX)) {
+  for (let attempts = 1; ; attempts += 1) {
     try {
       return await attempt();
     } catch (thrown) {
@@ -24,7 +23,7 @@ export async function untilComplete(
       if (code !== 'WINDOW_UNFINISHED' && code !== 'LANE_LOST') throw thrown;
       log.info({ pipeline, code, reason: message }, 'the window is not complete yet');
       if (thrown instanceof Unfinished) await thrown.rest(stop);
-      await pause(delayMs, undefined, { signal: stop }).catch(() => undefined);
+      await backOff(attempts, AGAIN, stop);
       if (stop.aborted) throw new IovError('STOPPED', `${pipeline}: stopped before the window was complete`);
     }
   }

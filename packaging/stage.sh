@@ -23,7 +23,8 @@ npm ls --omit=dev --all --parseable 2>/dev/null | sed -n "s#^$root/##p" | sort -
   tar -cf - --exclude='*.map' --exclude='*.d.ts' --exclude='*.d.mts' --exclude='*.d.cts' \
     --exclude='node_modules/better-sqlite3/deps' --exclude='node_modules/better-sqlite3/src' \
     --exclude='node_modules/node-rdkafka/deps' --exclude='node_modules/node-rdkafka/src' \
-    --exclude='build/Release/obj' --exclude='build/Release/obj.target' --exclude='build/Release/.deps' --exclude='build/deps' \
+    --exclude='build/Release/obj' --exclude='build/Release/obj.target' --exclude='build/Release/.deps' \
+    --exclude='build/deps/*.a' --exclude='build/deps/include' --exclude='build/deps/share' --exclude='build/deps/pkgconfig' \
     --exclude='test_extension.node' -T - | tar -C "$lib" -xf -
 
 # Its own Node.js: native packages fit the one that they were compiled for, and Debian 12 has none that is new enough.

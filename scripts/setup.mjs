@@ -117,7 +117,6 @@ function installServices() {
     ['/usr/bin/chromium', 'chromium'],
     ['/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc', 'fonts-noto-cjk'],
     ['/usr/sbin/clickhouse-server', 'clickhouse-server'],
-    ['/usr/bin/clickhouse-client', 'clickhouse-client'],
     ['/usr/bin/systemd-analyze', 'systemd'],
     ['/usr/bin/python3', 'python3'],
   ];

@@ -1,9 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { type Static, Type } from 'typebox';
-import { backOff } from '../connections/backOff.js';
 import { judgeReply } from '../connections/httpsAnswer.js';
 import type { HttpsClient } from '../connections/httpsClient.js';
 import type { SendRate } from '../connections/sendRate.js';
+import { backOff } from '../contract/backOff.js';
 import { defineSink, type Sink } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';

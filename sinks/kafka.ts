@@ -1,8 +1,9 @@
 import { type Static, Type } from 'typebox';
-import { backOff } from '../connections/backOff.js';
+import { TOPIC_NAME } from '../connections/kafka.js';
 import type { KafkaConnection } from '../connections/kafkaConnection.js';
 import { headersOf } from '../connections/kafkaHeaders.js';
 import type { KafkaProducer, Outgoing } from '../connections/kafkaProducer.js';
+import { backOff } from '../contract/backOff.js';
 import { defineSink, type Sink } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
@@ -15,7 +16,7 @@ const bounded = (value: number, minimum: number, maximum: number, description: s
 const Options = Type.Object(
   {
     on: Type.String({ connection: 'kafka', description: 'The cluster, under `connections:`.' }),
-    topic: Type.String({ pattern: '^[A-Za-z0-9._-]{1,249}$', description: 'Where messages go; it must be there.' }),
+    topic: Type.String({ pattern: TOPIC_NAME, description: 'Where messages go; it must be there.' }),
     key: Type.Union([Type.Literal('iccid'), Type.Literal('requestId'), Type.Literal('code'), Type.Literal('none')], {
       default: 'iccid',
       description: 'What chooses the partition: messages alike in it keep their order. Without it, any partition.',

@@ -1,4 +1,6 @@
 import { Type } from 'typebox';
+import { TOPIC_NAME } from '../connections/kafka.js';
+import type { Feeding } from '../connections/kafkaBehind.js';
 import type { KafkaConnection } from '../connections/kafkaConnection.js';
 import { defineSource, type Source } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
@@ -7,6 +9,7 @@ import type { WindowKey } from '../contract/file.js';
 import type { Item, Lines } from '../contract/item.js';
 import { Receipt, type Share } from '../contract/receipt.js';
 import type { Store, Stretch, WindowRow } from '../contract/store.js';
+import { windowName } from '../notice/batch.js';
 import { cutoffMs, cutoffOf } from '../notice/cutoff.js';
 
 const windows = { day: 'P', month: 'F', full: 'F' } as const;
@@ -39,14 +42,14 @@ export const spec = defineSource({
         Type.Object(
           {
             on: Type.String({ connection: 'kafka', description: 'The cluster, under `connections:`.' }),
-            topics: Type.Array(Type.String({ pattern: '^[A-Za-z0-9._-]{1,249}$' }), {
+            topics: Type.Array(Type.String({ pattern: TOPIC_NAME }), {
               minItems: 1,
               maxItems: 100,
               description: 'What the archive is fed from, with the broker’s time (`LogAppendTime`).',
               examples: [['accepted']],
             }),
             group: Type.String({
-              pattern: '^[A-Za-z0-9._-]{1,249}$',
+              pattern: TOPIC_NAME,
               description: 'The consumer group that feeds it.',
             }),
             clockSkewMs: Type.Integer({
@@ -87,7 +90,7 @@ interface Options {
   kind: 'KH' | 'CL';
   window: keyof typeof windows;
   codes?: string[];
-  behind?: { on: string; topics: string[]; group: string; clockSkewMs: number };
+  behind?: Feeding & { on: string };
   stretchRecordsMax: number;
 }
 
@@ -165,10 +168,8 @@ class ArchiveSource implements Source {
   }
 
   #item(row: WindowRow, stretch: Stretch, share: Share): Item<Lines> {
-    const { kind, code, cutoff, type } = row;
     const value = new Block(this.#context.store, row, stretch);
-    const origin = `${kind}_${code}_${cutoff}_${type}`;
-    return { value, tags: { code }, origin, receipt: share.part(), effects: [] };
+    return { value, tags: { code: row.code }, origin: windowName(row), receipt: share.part(), effects: [] };
   }
 
   /** A run that is asked to stop is broken off: were it to end, the part that it has read would look like a whole window. */

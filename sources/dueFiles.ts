@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { backOffMs } from '../connections/backOff.js';
+import { backOffMs } from '../contract/backOff.js';
 import type { ErrorCode } from '../contract/codes.js';
 import { defineSource, type Source } from '../contract/component.js';
 import type { Context } from '../contract/context.js';

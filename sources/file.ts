@@ -6,12 +6,14 @@ import { IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 import { Receipt } from '../contract/receipt.js';
 import type { Effect, Transaction } from '../contract/store.js';
-import type { JsonObject, Tags } from '../contract/tags.js';
+import { type JsonObject, tagsIn } from '../contract/tags.js';
 import type { ListColumns } from '../files/csv.js';
 import { fingerprintOf } from '../files/open.js';
 import { Progress, type Step } from '../files/progress.js';
 import type { Row, Start } from '../files/rows.js';
 import type { RowFormat } from '../files/rowsOf.js';
+import { toldName } from '../notice/fileName.js';
+import { maskNumbers } from '../notice/mask.js';
 
 export const spec = defineSource({
   name: 'file',
@@ -89,6 +91,7 @@ class FileSource implements Source {
   readonly #options: Options;
   readonly #context: Context;
   readonly #path: string;
+  /** As it is told. */
   readonly #name: string;
   readonly #noting = new Set<Promise<void>>();
   #fingerprint = '';
@@ -103,7 +106,7 @@ class FileSource implements Source {
     this.#options = options;
     this.#context = context;
     this.#path = context.resolve(options.path);
-    this.#name = basename(options.path);
+    this.#name = toldName(options.path, maskNumbers(basename(options.path)));
   }
 
   async open(): Promise<void> {
@@ -148,7 +151,7 @@ class FileSource implements Source {
     const step = this.#options.resume ? this.#progress.begin(row.next) : undefined;
     const receipt = new Receipt((error) => this.#settled(step, error));
     const effects: Effect[] = step ? [(transaction) => transaction.afterwards((last) => this.#store(last, step))] : [];
-    return { value, tags: tagsOf(value), origin, receipt, effects, ...(row.raw && { raw: row.raw }) };
+    return { value, tags: tagsIn(value), origin, receipt, effects, ...(row.raw && { raw: row.raw }) };
   }
 
   #settled(step: Step | undefined, error: IovError | undefined): void {
@@ -213,13 +216,4 @@ class FileSource implements Source {
       this.#wake = resolve;
     });
   }
-}
-
-function tagsOf({ RequestID, Code, OperType, ICCID }: JsonObject): Tags {
-  return {
-    ...(typeof RequestID === 'string' && { requestId: RequestID }),
-    ...(typeof Code === 'string' && { code: Code }),
-    ...(typeof OperType === 'string' && { operType: OperType }),
-    ...(typeof ICCID === 'string' && { iccid: ICCID }),
-  };
 }

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { TOPIC_NAME } from '../connections/kafka.js';
 import type { KafkaConnection } from '../connections/kafkaConnection.js';
 import type { KafkaConsumer, Taken } from '../connections/kafkaConsumer.js';
 import { tracedBy } from '../connections/kafkaHeaders.js';
@@ -12,19 +13,18 @@ import { withoutPlace } from '../contract/tags.js';
 
 const bounded = (value: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ default: value, minimum, maximum, description });
-const NAME = '^[A-Za-z0-9._-]{1,249}$';
 
 const Options = Type.Object(
   {
     on: Type.String({ connection: 'kafka', description: 'The cluster, under `connections:`.' }),
-    topics: Type.Array(Type.String({ pattern: NAME }), {
+    topics: Type.Array(Type.String({ pattern: TOPIC_NAME }), {
       minItems: 1,
       maxItems: 100,
       description: 'What is read.',
       examples: [['registrations']],
     }),
     group: Type.String({
-      pattern: NAME,
+      pattern: TOPIC_NAME,
       description:
         'The consumer group: processes of one group share the partitions, and its offsets are kept by Kafka.',
       examples: ['iovpipe-accounts'],

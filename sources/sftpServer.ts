@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { Type } from 'typebox';
 import type { Drop } from '../connections/dropFolder.js';
+import { listenAddress } from '../connections/listenAddress.js';
 import { defineSource } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
 import { fileOptions } from '../files/fileOptions.js';
@@ -115,10 +116,7 @@ logins:
       };
     });
     for (const { folder } of logins) await folder.make(); // before another pipeline watches them
-    const [host, port] = [
-      options.listen.replace(/:\d+$/, '').replace(/^\[|\]$/g, ''),
-      Number(options.listen.replace(/^.*:/, '')),
-    ];
+    const { host, port } = listenAddress(options.listen);
     const box = new DropBox({
       ...options,
       logins,

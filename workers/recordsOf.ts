@@ -1,3 +1,5 @@
+import { IovError } from '../contract/error.js';
+
 const NEWLINE = 0x0a;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -5,8 +7,8 @@ const COMMA = 0x2c;
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 const BOM = Buffer.from('\ufeff');
 
-/** A record's bytes, or why there are none. */
-export type FoundRecord = { bytes: Uint8Array } | { problem: string };
+/** A record's bytes, or why there are none: MESSAGE_TOO_LARGE, FILE_INVALID. */
+export type FoundRecord = { bytes: Uint8Array } | { problem: IovError };
 
 /** Cuts what has come into records; what is left of the last one stays. */
 interface Cutter {
@@ -26,7 +28,7 @@ export async function* recordsOf(text: AsyncIterable<Uint8Array>, recordBytesMax
     }
     head = withoutWhiteSpace(Buffer.concat([head, bytes]));
     if (head.length < BOM.length) continue;
-    if (head.subarray(0, BOM.length).equals(BOM)) yield { problem: 'expected UTF-8 without a byte order mark' };
+    if (head.subarray(0, BOM.length).equals(BOM)) yield spoiled('expected UTF-8 without a byte order mark');
     cutter = head[0] === OPEN_LIST ? new ArrayCutter(recordBytesMax) : new LineCutter(recordBytesMax);
     yield* cutter.push(head);
   }
@@ -42,7 +44,10 @@ function withoutWhiteSpace(bytes: Buffer): Buffer {
   return from < 0 ? Buffer.alloc(0) : bytes.subarray(from);
 }
 
-const tooLarge = (bytesMax: number): FoundRecord => ({ problem: `expected a record of at most ${bytesMax} bytes` });
+const spoiled = (problem: string): FoundRecord => ({ problem: new IovError('FILE_INVALID', problem) });
+const tooLarge = (bytesMax: number): FoundRecord => ({
+  problem: new IovError('MESSAGE_TOO_LARGE', `expected a record of at most ${bytesMax} bytes`),
+});
 
 class LineCutter implements Cutter {
   readonly #bytesMax: number;
@@ -113,7 +118,7 @@ class ArrayCutter implements Cutter {
   }
 
   *end(): Generator<FoundRecord> {
-    if (this.#awaits !== 'nothing' && !this.#gaveUp) yield { problem: 'expected the end of the array' };
+    if (this.#awaits !== 'nothing' && !this.#gaveUp) yield spoiled('expected the end of the array');
   }
 
   /** Takes a byte that is not inside of an object; false where it cannot stand there. */
@@ -136,7 +141,7 @@ class ArrayCutter implements Cutter {
 
   #giveUp(problem: string): FoundRecord {
     this.#gaveUp = true;
-    return { problem };
+    return spoiled(problem);
   }
 
   #string(byte: number | undefined): void {

@@ -40,7 +40,7 @@ export class BatchVerifier {
     let count = 0;
     for await (const record of recordsOf(text, this.#bounds.recordBytesMax)) {
       count += 1;
-      const fault = 'bytes' in record ? this.#faultOf(kind, record.bytes) : record.problem;
+      const fault = 'bytes' in record ? this.#faultOf(kind, record.bytes) : record.problem.message;
       if (fault) faults.push(`record ${count}: ${fault}`);
       if (faults.length >= this.#bounds.faultsMax) break;
     }

@@ -10,17 +10,22 @@ export interface KafkaRun {
   topic: string;
   count: number;
   as: 'bytes' | 'record';
+  /** Options of the source and of the sink beside those that are given here. */
+  source?: object;
+  sink?: object;
   /** SQLite by default. */
   archive?: object;
 }
 
 /** The daemon from a topic to the archive, until the last message is durable. */
-export async function run({ folder, brokers, topic, count, as, archive }: KafkaRun): Promise<object> {
+export async function run({ folder, brokers, topic, count, as, archive, ...bounds }: KafkaRun): Promise<object> {
   const connections = `connections: { bus: { kafka: { brokers: ["${brokers}"] } } }`;
+  const source = { ...bounds.source, on: 'bus', topics: [topic], group: `bench-${randomUUID()}`, as };
+  const sink = { ...bounds.sink, kind: 'KH', code: '0002' };
   const pipeline = `  accepted:
-    source: { kafka: { on: bus, topics: [${topic}], group: bench-${randomUUID()}, as: ${as} } }
+    source: { kafka: ${JSON.stringify(source)} }
     operators: ${as === 'bytes' ? '[]' : '[{ order: { table: 12 } }]'}
-    sink: { archive: { kind: KH, code: "0002"${archive ? ', concurrency: 10000' : ''} } }
+    sink: { archive: ${JSON.stringify(sink)} }
 `;
   const config = await siteConfig(folder, {}, connections, pipeline, archive);
   const stop = new AbortController();

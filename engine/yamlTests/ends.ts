@@ -7,7 +7,7 @@ import type { Item, Lines } from '../../contract/item.js';
 import type { Peers } from '../../contract/peer.js';
 import { Receipt } from '../../contract/receipt.js';
 import type { Store } from '../../contract/store.js';
-import type { JsonObject, Tags } from '../../contract/tags.js';
+import { type JsonObject, tagsIn } from '../../contract/tags.js';
 import { createCipher } from '../../crypto/cipher.js';
 import { digestOf } from '../../files/plainFile.js';
 import { baseNameOf } from '../../notice/fileName.js';
@@ -81,7 +81,7 @@ function memorySource(
           const value = one.file === undefined ? asSent(one, peers) : await fileOf(one.file, one, peers, folder);
           if (check) check(value as JsonObject);
           const raw = Buffer.from(JSON.stringify(value));
-          const tags = one.file === undefined ? tagsOf(value as JsonObject) : {};
+          const tags = one.file === undefined ? tagsIn(value as JsonObject) : {};
           yield { value, tags, origin: `step ${basename(folder)}, given ${index + 1}`, receipt, effects: [], raw };
         } catch (thrown) {
           receipt.failed(IovError.from(thrown));
@@ -111,15 +111,6 @@ async function fileOf(name: string, { content, from }: Given, peers: Peers, fold
   const cipher = from === undefined ? undefined : peers[from]?.cipher;
   await writeFile(path, await packedContent(content, cipher, 0x17_00_00_00_000));
   return { name, path, ...(await digestOf(path)) };
-}
-
-function tagsOf({ RequestID, Code, OperType, ICCID }: JsonObject): Tags {
-  return {
-    ...(typeof RequestID === 'string' && { requestId: RequestID }),
-    ...(typeof Code === 'string' && { code: Code }),
-    ...(typeof OperType === 'string' && { operType: OperType }),
-    ...(typeof ICCID === 'string' && { iccid: ICCID }),
-  };
 }
 
 function memorySink(pipeline: CheckedPipeline, peers: Peers, { folder, delivered }: Ends, store: Store): Sink {

@@ -14,7 +14,7 @@ import { didYouMean } from '../suggest.js';
 import { type Given, type StepOptions, type TestFile, TestFileSchema } from './schema.js';
 
 /** Files of tests are called after the pipeline file: `pipeline.test.yaml` beside `pipeline.yaml`. */
-export const TEST_SUFFIX = '.test.yaml';
+const TEST_SUFFIX = '.test.yaml';
 
 const FILE_BYTES_MAX = 256 * 1024;
 

@@ -96,8 +96,9 @@ async function runStep(
   await mkdir(folder);
   const delivered: Delivered = { sent: [], files: {} };
   const failed: Failure[] = [];
+  const { tracing: _tracing, clickhouse: _clickhouse, ...rest } = config; // they lead out of here
   const own: CheckedConfig = {
-    ...config,
+    ...rest,
     file: join(site, basename(config.file)),
     archivePath: join(site, 'iovpipe-test.db'),
     outbox: join(folder, 'outbox'),

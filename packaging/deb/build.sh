@@ -10,6 +10,9 @@ stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 
 sh "$root/packaging/stage.sh" "$stage"
+# what librdkafka is linked with, where it has been compiled
+kafka=
+[ ! -e "$stage/usr/lib/iovpipe/node_modules/node-rdkafka/build/Release/node-librdkafka.node" ] || kafka=', libssl3, zlib1g'
 mkdir "$stage/DEBIAN"
 for script in postinst prerm postrm; do install -m 0755 "$root/packaging/deb/$script" "$stage/DEBIAN/$script"; done
 printf '%s\n' /etc/iovpipe/pipeline.yaml /etc/iovpipe/peers.yaml >"$stage/DEBIAN/conffiles"
@@ -21,7 +24,7 @@ Maintainer: iovpipe maintainers <iovpipe@localhost>
 Section: net
 Priority: optional
 Installed-Size: $(du -sk "$stage" | cut -f1)
-Depends: passwd, libc6, libgcc-s1, libstdc++6
+Depends: passwd, libc6, libgcc-s1, libstdc++6$kafka
 Recommends: systemd
 Description: stream processing for the real-name registration of IoV SIM cards
  Carries registrations from car makers through telecom operators to the regulator's

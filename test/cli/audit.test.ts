@@ -1,30 +1,33 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chown, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
-import type { Log } from '../../contract/context.js';
 import { systemClock } from '../../engine/clock.js';
 import { auditPath } from '../../stores/audit.js';
 import { openSqliteStore } from '../../stores/sqlite/store.js';
+import { keptLog } from '../support/bareContext.js';
+import { cleanEnvironment } from '../support/cleanEnvironment.js';
 import { iovpipe } from '../support/cli.js';
 import { SITE, writeSite } from '../support/site.js';
 
 const MAIN = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 const asRoot = process.geteuid?.() === 0 ? false : 'only root changes its user';
 
-const silent: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-
 t.test('whoever looks at people’s data leaves a trace, without their numbers', async (t) => {
   const folder = t.testdir({ var: {} });
   writeSite(folder, SITE);
   const ledger = join(folder, 'var', 'archive.db');
-  const store = await openSqliteStore({ path: ledger, clock: systemClock, log: silent });
+  const store = await openSqliteStore({ path: ledger, clock: systemClock, log: keptLog() });
   await store.close();
 
   t.match((await iovpipe(['audit'], folder)).stdout, 'nobody has looked yet');
+  t.same(JSON.parse((await iovpipe(['audit', '--json'], folder)).stdout), []);
+  t.same(JSON.parse((await iovpipe(['audit', '--verify', '--json'], folder)).stdout), { rows: 0, brokenAt: null });
+  t.notOk(existsSync(auditPath(ledger)), 'who asks makes no log');
   await iovpipe(['trace', '89860022123456789012'], folder);
   await iovpipe(['dead', 'list'], folder);
   await iovpipe(['cards', '--archive', ledger], folder);
@@ -49,15 +52,14 @@ t.test('a log that root begins belongs to the daemon’s user, who may have no l
   const folder = t.testdir({ var: {} });
   writeSite(folder, SITE);
   const ledger = join(folder, 'var', 'archive.db');
-  await (await openSqliteStore({ path: ledger, clock: systemClock, log: silent })).close();
+  await (await openSqliteStore({ path: ledger, clock: systemClock, log: keptLog() })).close();
   const [uid, gid] = [54_321, 54_322];
   for (const path of [join(folder, 'var'), ledger]) await chown(path, uid, gid);
   await iovpipe(['trace', 'R-1'], folder);
   t.match(await stat(auditPath(ledger)), { uid, gid });
 
   const run = promisify(execFile);
-  const { CREDENTIALS_DIRECTORY: _, NODE_OPTIONS: __, ...env } = process.env;
-  await run(process.execPath, [MAIN, 'dead', '--archive', ledger], { cwd: '/', uid, gid, env });
+  await run(process.execPath, [MAIN, 'dead', '--archive', ledger], { cwd: '/', uid, gid, env: cleanEnvironment() });
   const { stdout } = await iovpipe(['audit', '--json'], folder);
   t.match(JSON.parse(stdout), [{ who: 'uid 54321', did: 'dead' }, { did: 'trace' }]);
 });
@@ -65,7 +67,7 @@ t.test('a log that root begins belongs to the daemon’s user, who may have no l
 t.test('what changes the archive is noted too, with the pipeline that it is about', async (t) => {
   const folder = t.testdir({ var: {} });
   writeSite(folder, SITE);
-  const store = await openSqliteStore({ path: join(folder, 'var', 'archive.db'), clock: systemClock, log: silent });
+  const store = await openSqliteStore({ path: join(folder, 'var', 'archive.db'), clock: systemClock, log: keptLog() });
   await store.close();
   await iovpipe(['run', 'pipeline.yaml', '--once', 'nobody', '--cutoff', '2022111600', '--again'], folder);
   await iovpipe(['replay', 'pipeline.yaml', 'nobody', '--file', 'x.ndjson'], folder);

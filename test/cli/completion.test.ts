@@ -49,6 +49,8 @@ t.test('bash completes options, their words, and files', async (t) => {
   t.strictSame(await offered('status', '--file', 's'), ['site.yaml']);
   t.strictSame(await offered('demo', '--records', ''), [], 'a number is left to whoever types');
   t.strictSame(await offered('run', '--log', 's'), ['silent']);
+  t.strictSame(await offered('run', '--log-format', ''), ['json', 'pretty']);
+  t.strictSame(await offered('dead', '--log', 's'), ['silent']);
   t.strictSame(await offered('dead', 'r'), ['retry']);
   t.ok((await offered('list', 'sp')).includes('split'));
   t.strictSame(await offered('init', 'o'), ['operator', 'oem']);

@@ -8,29 +8,17 @@ import { freePort } from '../../demo/site.js';
 import { newSshKeys } from '../../demo/sshKeys.js';
 import { iovpipe } from '../support/cli.js';
 import { type Heard, post } from '../support/httpsChannel.js';
+import { ACCOUNTS_IN, intakeAt, intakeFiles } from '../support/intake.js';
 import { IovpipeProcess } from '../support/iovpipeProcess.js';
-import { accountMessage, maker, registration } from '../support/messages.js';
+import { accountMessage, registration } from '../support/messages.js';
 import { writeSite } from '../support/site.js';
 
 const SECOND_CARD = { ...registration, ICCID: '89860012345678905678' };
 const FULL = '一证多卡超过上限，请用户到电信企业指定营业厅办理';
 
-const pipeline = (port: number) => `peers: \${file:peers.yaml}
-connections:
-  t1: { https: { listen: "127.0.0.1:${port}", cert: "\${file:t1.crt}", key: "\${secret:t1.key}" } }
-archive: { sqlite: { path: var/archive.db } }
-outbox: var/outbox
+const pipeline = (port: number) => `${intakeAt(port)}outbox: var/outbox
 pipelines:
-  accounts-in:
-    source: { https: { on: t1, path: /t1/account, request: 7 } }
-    operators:
-      - authenticate: {}
-      - decrypt: { field: EncryptUserInfo, table: 8 }
-      - limitCards: { max: 1 }
-      - join: { cards: ICCID }
-      - order: { table: 12 }
-    sink: { archive: { kind: KH, code: "0002" } }
-  cards-in:
+${ACCOUNTS_IN}  cards-in:
     source: { file: { path: cards.ndjson } }
     operators:
       - map: { rename: { Card: CardNumber } }
@@ -74,13 +62,7 @@ async function operator(t: Test) {
   const port = await freePort();
   writeSite(folder, {
     'pipeline.yaml': pipeline(port),
-    'peers.yaml': JSON.stringify({
-      oem: { ...maker, password: `\${secret:password}`, cipher: { ...maker.cipher, key: `\${secret:key}` } },
-    }),
-    't1.crt': tls.cert,
-    'secrets/t1.key': tls.key,
-    'secrets/password': maker.password,
-    'secrets/key': maker.cipher?.key ?? '',
+    ...intakeFiles(tls),
     'cards.ndjson': '{"Card":"89860012345678901234","IMSI":"460040123456789"}\n{"spoiled\n',
     'old.ndjson': '{"OperType":"1"}\n',
   });

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { componentDocs } from '../../engine/docs.js';
 import { components } from '../../engine/registry.js';
 import { iovpipe } from '../support/cli.js';
 
@@ -28,5 +29,8 @@ t.test('list --json is for scripts, --markdown every page', async (t) => {
     components.map(({ role, name }) => `${role} ${name}`),
   );
   const { stdout } = await iovpipe(['list', '--markdown'], folder);
-  for (const { role, name } of components) t.ok(stdout.includes(`## ${name} (${role})`), `${role} ${name}`);
+  for (const spec of components) {
+    const docs = componentDocs(spec).replace(/^#/gm, '##');
+    t.ok(stdout.includes(`\n${docs}`), `${spec.role} ${spec.name}`);
+  }
 });

@@ -10,19 +10,16 @@ import { openSqliteStore } from '../../stores/sqlite/store.js';
 import { keptLog } from '../support/bareContext.js';
 import { iovpipe } from '../support/cli.js';
 import { post } from '../support/httpsChannel.js';
+import { intakeAt, intakeFiles } from '../support/intake.js';
 import { IovpipeProcess } from '../support/iovpipeProcess.js';
-import { accountMessage, maker } from '../support/messages.js';
+import { accountMessage } from '../support/messages.js';
 import { writeSite } from '../support/site.js';
 
 const SEED = 2022;
 const PEOPLE = 60;
 const made = generator(SEED);
 
-const PIPELINE = (port: number) => `peers: \${file:peers.yaml}
-connections:
-  t1: { https: { listen: "127.0.0.1:${port}", cert: "\${file:t1.crt}", key: "\${secret:t1.key}" } }
-archive: { sqlite: { path: var/archive.db } }
-retention: {}
+const PIPELINE = (port: number) => `${intakeAt(port)}retention: {}
 pipelines:
   accounts-in:
     source: { https: { on: t1, path: /t1/account, request: 7, explain: true } }
@@ -101,13 +98,7 @@ async function site(t: Test) {
       .join('\n');
   writeSite(folder, {
     'pipeline.yaml': PIPELINE(port),
-    'peers.yaml': JSON.stringify({
-      oem: { ...maker, password: `\${secret:password}`, cipher: { ...maker.cipher, key: `\${secret:key}` } },
-    }),
-    't1.crt': tls.cert,
-    'secrets/t1.key': tls.key,
-    'secrets/password': maker.password,
-    'secrets/key': maker.cipher?.key ?? '',
+    ...intakeFiles(tls),
     'cards.ndjson': lines((index) =>
       index % 7 === 3 ? { ...made.card(index), City: made.record(index).CustomerName } : made.card(index),
     ),

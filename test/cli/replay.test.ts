@@ -1,15 +1,15 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import type { Store } from '../../contract/store.js';
+import { freePort } from '../../demo/site.js';
 import { systemClock } from '../../engine/clock.js';
 import { openSqliteStore } from '../../stores/sqlite/store.js';
 import { keptLog } from '../support/bareContext.js';
 import { iovpipe } from '../support/cli.js';
 import { newArchive, startClickHouse } from '../support/clickhouse.js';
-import { freePort } from '../support/freePort.js';
-import { startKafka } from '../support/kafka.js';
+import { kafkaTests } from '../support/kafka.js';
 import {
   fromTopic,
   kafkaSite,
@@ -21,15 +21,8 @@ import {
 } from '../support/kafkaSite.js';
 import { until } from '../support/until.js';
 
-const kafka = await startKafka();
-if (kafka) t.teardown(() => kafka.stop());
+const { test } = await kafkaTests(t);
 t.setTimeout(240_000);
-
-function test(name: string, work: (t: Test, broker: NonNullable<typeof kafka>) => Promise<void>): void {
-  t.test(name, { skip: kafka ? false : 'no Kafka (java, mvn, node-rdkafka)' }, async (t) => {
-    if (kafka) await work(t, kafka);
-  });
-}
 
 const replay = (folder: string, ...words: string[]) => iovpipe(['replay', 'pipeline.yaml', ...words], folder);
 
@@ -103,10 +96,9 @@ test('an archive in ClickHouse knows a message by its position', async (t, broke
   const topic = await broker.topic(2);
   const folder = t.testdir({});
   // no daemon has been here, and one would begin at the end
-  const path = kafkaSite(folder, broker.brokers, plainFromTopic(topic, ', from: latest'));
-  const archive = JSON.stringify({ clickhouse: await newArchive(server, 'var/ledger.db') });
-  writeFileSync(path, readFileSync(path, 'utf8').replace(/^archive: .*$/m, `archive: ${archive}`));
-  const { database } = (JSON.parse(archive) as { clickhouse: { database: string } }).clickhouse;
+  const clickhouse = await newArchive(server, 'var/ledger.db');
+  kafkaSite(folder, broker.brokers, plainFromTopic(topic, ', from: latest'), { archive: { clickhouse } });
+  const { database } = clickhouse;
   const count = async () => Number(await server.ask(`SELECT uniqExact(position) FROM ${database}.records`));
   const words = ['records-in', '--topic', topic];
   await broker.produce(topic, plainRecords(0, 50));
@@ -161,7 +153,9 @@ test('files are known again by their content: lines, .gz, and a .bin of the noti
       - encrypt: { peer: oem }
     sink: { directory: { directory: out } }
 `;
-  kafkaSite(folder, broker.brokers, plainFromTopic('any') + pack, { 'records.ndjson': `${lines.join('\n')}\n` });
+  kafkaSite(folder, broker.brokers, plainFromTopic('any') + pack, {
+    files: { 'records.ndjson': `${lines.join('\n')}\n` },
+  });
   writeFileSync(join(folder, 'copy.ndjson'), readFileSync(join(folder, 'records.ndjson')));
   writeFileSync(join(folder, 'more.ndjson.gz'), gzipSync(`${lines.slice(0, 10).join('\n')}\nno json\n`));
   const words = ['--file', 'records.ndjson', '--file', 'more.ndjson.gz'];

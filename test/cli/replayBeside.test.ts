@@ -5,6 +5,7 @@ import { newArchive, startClickHouse } from '../support/clickhouse.js';
 import { startKafka } from '../support/kafka.js';
 import { kafkaSite, plainFromTopic, plainRecords, serving } from '../support/kafkaSite.js';
 import { vehicle } from '../support/records.js';
+import { until } from '../support/until.js';
 
 const [kafka, server] = await Promise.all([startKafka(), startClickHouse()]);
 if (kafka) t.teardown(() => kafka.stop());
@@ -17,10 +18,9 @@ async function site(t: Test, pipelineOf: (topic: string) => string) {
   if (!kafka || !server) throw new Error('skipped');
   const topic = await kafka.topic(2);
   const folder = t.testdir({});
-  const path = kafkaSite(folder, kafka.brokers, pipelineOf(topic));
   const clickhouse = await newArchive(server, 'var/ledger.db');
+  const path = kafkaSite(folder, kafka.brokers, pipelineOf(topic), { archive: { clickhouse } });
   const write = (change: (text: string) => string) => writeFileSync(path, change(readFileSync(path, 'utf8')));
-  write((text) => text.replace(/^archive: .*$/m, `archive: ${JSON.stringify({ clickhouse })}`));
   const count = async (what: string) => Number(await server.ask(`SELECT ${what} FROM ${clickhouse.database}.records`));
   const replay = (...words: string[]) =>
     iovpipe(['replay', 'pipeline.yaml', 'records-in', '--topic', topic, ...words], folder);
@@ -30,12 +30,13 @@ async function site(t: Test, pipelineOf: (topic: string) => string) {
 /** Lets a daemon work until the group of a topic has committed so many messages. */
 async function daemonUntil(t: Test, path: string, topic: string, messages: number) {
   const daemon = await serving(t, path);
-  const endsAt = performance.now() + 30_000;
-  for (let done = 0; done < messages; ) {
+  let done = 0;
+  const areCommitted = async () => {
     const marks = (await kafka?.committed(`g-${topic}`, topic, 2)) ?? [];
     done = marks.reduce((sum, mark) => sum + Math.max(0, mark), 0);
-    if (performance.now() > endsAt) throw new Error(`${done} of ${messages} messages are committed`);
-  }
+    return done >= messages;
+  };
+  await until(`${messages} messages are committed`, areCommitted, { instead: () => `${done}` });
   await daemon.end();
 }
 

@@ -5,6 +5,8 @@ import { iovpipe } from '../support/cli.js';
 import { cardRecord } from '../support/records.js';
 import { type SiteFiles, writeSite } from '../support/site.js';
 
+delete process.env.FORCE_COLOR; // as the test runner may have set it
+
 const site = (pipelines: string): SiteFiles => ({
   'pipeline.yaml': `peers: {}\narchive: { sqlite: { path: var/archive.db } }\noutbox: var/outbox\npipelines:\n${pipelines}`,
   'records.ndjson': `${JSON.stringify(cardRecord())}\n`,
@@ -91,5 +93,8 @@ t.test('the log for people', async (t) => {
   const { code, stderr } = await iovpipe(['run', '--log-format', 'pretty'], folder);
   t.equal(code, 0);
   t.match(stderr, /^\d\d:\d\d:\d\d info {2}ready {2}file=\S+$/m);
+  process.env.FORCE_COLOR = '1';
+  t.teardown(() => delete process.env.FORCE_COLOR);
+  t.match((await iovpipe(['run', '--log-format', 'pretty'], folder)).stderr, '\x1b[36minfo');
   t.match(await iovpipe(['run', '--log-format', 'xml'], folder), { code: 64, stderr: /expected json or pretty/ });
 });

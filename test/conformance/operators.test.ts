@@ -39,12 +39,14 @@ const items: Partial<Record<Shape, fc.Arbitrary<unknown>>> = {
   record,
   bytes: record.map(line),
   // without content: who passes a text file on has no hand in it
-  text: fc.tuple(fc.nat(40), fc.constantFrom('delivered', 'packed', undefined)).map(([sequence, state]) => ({
-    sequence,
-    plan: Promise.resolve({ baseName: `KH_0002_2022111600_P_${sequence}` }),
-    known: state && { state },
-    discard: () => undefined,
-  })),
+  text: fc
+    .tuple(fc.integer({ min: 1, max: 40 }), fc.constantFrom('delivered', 'packed', undefined))
+    .map(([sequence, state]) => ({
+      sequence,
+      plan: Promise.resolve({ baseName: `KH_0002_2022111600_P_${sequence}` }),
+      known: state && { state },
+      discard: () => undefined,
+    })),
   file: fc
     .constantFrom('KH_0002_2022111600_P_000001end.bin', 'x.bin', '')
     .map((name) => ({ name, path: `/nowhere/${name}`, bytes: 3, sm3: '' })),

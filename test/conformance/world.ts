@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { parse } from 'yaml';
 import type { HttpsListener } from '../../connections/httpsListener.js';
-import type { Lanes } from '../../connections/lanesConnection.js';
 import { loadRdKafka } from '../../connections/rdkafka.js';
 import type { ComponentSpec, SourceSpec } from '../../contract/component.js';
 import type { Connection } from '../../contract/connection.js';
@@ -14,6 +13,7 @@ import { type Certificates, makeCertificates } from '../../demo/certificates.js'
 import { newSshKeys, type SshKeys } from '../../demo/sshKeys.js';
 import { component } from '../../engine/registry.js';
 import { bareContext } from '../support/bareContext.js';
+import { handedLanes } from '../support/handedLanes.js';
 import { type Heard, post } from '../support/httpsChannel.js';
 import { type Kafka, kafkaConnection, startKafka } from '../support/kafka.js';
 import { accountMessage, maker } from '../support/messages.js';
@@ -99,13 +99,7 @@ export async function world(t: Test): Promise<World> {
   };
   connections.t1 = (await create(component('connection', 'https')!)) as Connection;
   connections.regulator = (await create(component('connection', 'sftp')!)) as Connection;
-  const all = new Set([0, 1, 2]);
-  connections.lanes = {
-    count: 3,
-    held: all,
-    laneOf: (sequence: number) => sequence % 3,
-    settled: async () => all,
-  } as unknown as Lanes;
+  connections.lanes = handedLanes(3, [0, 1, 2]).lanes;
   if (hasRdKafka) connections.bus = await kafkaConnection('127.0.0.1:9');
   t.teardown(async () => {
     for (const connection of Object.values(connections)) await connection.close?.();

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { cleanEnvironment } from '../support/cleanEnvironment.js';
 import { kafkaSite } from '../support/kafkaSite.js';
 
 const MAIN = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
@@ -14,12 +15,11 @@ const PIPELINES = `  cards-in:
 
 /** Runs the command line as if node-rdkafka had not been built. */
 function withoutRdkafka(words: readonly string[]): Promise<{ code: number | null; said: string }> {
-  const { NODE_OPTIONS: _, ...env } = process.env;
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
       ['--import', WITHOUT, MAIN, ...words],
-      { env, timeout: 60_000 },
+      { env: cleanEnvironment(), timeout: 60_000 },
       (_error, stdout, stderr) => resolve({ code: child.exitCode, said: stdout + stderr }),
     );
   });

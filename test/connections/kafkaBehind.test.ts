@@ -1,6 +1,6 @@
 import t from 'tap';
 import { untilBehind } from '../../connections/kafkaBehind.js';
-import type { KafkaConnection } from '../../connections/kafkaConnection.js';
+import { KafkaConnection } from '../../connections/kafkaConnection.js';
 import { systemClock } from '../../engine/clock.js';
 import { keptLog } from '../support/bareContext.js';
 import { kafkaConnection, startKafka } from '../support/kafka.js';
@@ -47,19 +47,24 @@ t.test('a window waits for the group that feeds its archive', { skip: kafka ? fa
 
   t.test('until each partition is committed up to the cut-off, whatever came later', async (t) => {
     const topic = await kafka.topic(2);
-    const messages = (partition: number, count: number) =>
-      Array.from({ length: count }, () => ({ value: '{}', partition }));
-    await kafka.produce(topic, [...messages(0, 5), ...messages(1, 3)]);
-    const cutoffMs = Date.now() + 50;
-    await until('the cut-off', () => Date.now() > cutoffMs);
-    await kafka.produce(topic, messages(0, 4));
+    const cutoffMs = Date.now() - 60_000;
+    const messages = (partition: number, count: number, timestamp: number) =>
+      Array.from({ length: count }, () => ({ value: '{}', partition, timestamp }));
+    await kafka.produce(topic, [
+      ...messages(0, 5, cutoffMs - 1),
+      ...messages(1, 3, cutoffMs - 1),
+      ...messages(0, 4, cutoffMs),
+    ]);
     const waiting = wait(topic, cutoffMs);
     await until('it says what it waits for', () => waiting.log.lines.length > 0, { ms: MS });
     t.match(waiting.log.lines, [{ message: /waiting for a group/, fields: { partitions: 2 } }]);
     await commit(topic, [5, 2]);
-    t.notOk(waiting.isOver, 'one message of the second partition is missing');
+    const another = wait(topic, cutoffMs);
+    await until('another says what it waits for', () => another.log.lines.length > 0, { ms: MS });
+    t.match(another.log.lines, [{ fields: { partitions: 1 } }], 'one message of the second partition is missing');
+    t.notOk(waiting.isOver);
     await commit(topic, [5, 3]);
-    await within(MS, 'it goes on', waiting.done);
+    await within(MS, 'both go on', Promise.all([waiting.done, another.done]));
   });
 
   t.test('not at all where there is nothing of before, and never beyond a stop', async (t) => {
@@ -72,6 +77,36 @@ t.test('a window waits for the group that feeds its archive', { skip: kafka ? fa
     await until('it waits', () => waiting.log.lines.length > 0, { ms: MS });
     stop.abort();
     await t.rejects(within(MS, 'the end', waiting.done), { code: 'STOPPED' });
+  });
+
+  t.test('every client that was made for it has left the cluster when it is over', async (t) => {
+    const topics = [await kafka.topic(2), await kafka.topic(2)];
+    for (const topic of topics) await kafka.produce(topic, [{ value: '{}', partition: 1 }]);
+    const clients = { made: 0, left: 0 };
+    class Counted extends bus.lib.KafkaConsumer {
+      constructor(...given: ConstructorParameters<typeof bus.lib.KafkaConsumer>) {
+        super(...given);
+        clients.made += 1;
+      }
+      override disconnect(done?: () => void): void {
+        super.disconnect(() => {
+          clients.left += 1;
+          done?.();
+        });
+      }
+    }
+    const lib = { ...bus.lib, KafkaConsumer: Counted };
+    const counting = new KafkaConnection(lib, bus.options, { log: keptLog(), place: 'connections.bus' });
+    const stop = new AbortController();
+    const log = keptLog();
+    const feeding = { topics, group: `g-${topics[0]}`, clockSkewMs: 0 };
+    const waiting = untilBehind(counting, feeding, Date.now() + 1, { clock: systemClock, log }, stop.signal);
+    const ended = t.rejects(waiting, { code: 'STOPPED' });
+    await until('it waits', () => log.lines.length > 0, { ms: MS });
+    t.match(log.lines, [{ fields: { partitions: 2 } }], 'partitions of one number in two topics');
+    stop.abort();
+    await within(MS, 'the end', ended);
+    t.same(clients, { made: 3, left: 3 });
   });
 
   t.test('a topic that is not there is told', async (t) => {

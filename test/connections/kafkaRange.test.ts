@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { Bound } from '../../connections/kafkaRange.js';
 import type { Message } from '../../connections/rdkafka.js';
-import { freePort } from '../support/freePort.js';
+import { freePort } from '../../demo/site.js';
 import { kafkaConnection, startKafka } from '../support/kafka.js';
 
 const SEED = Number(process.env.IOVPIPE_SEED ?? 2022);

@@ -21,6 +21,17 @@ t.test('too many refusals in time shut an address out, for a while, and no other
   t.equal(lockout.failed('192.0.2.1', 5_004), false, 'counted anew');
 });
 
+t.test('a failure while an address is shut out does not let it in again', async (t) => {
+  const lockout = new Lockout(guesses);
+  for (const at of [0, 1, 2]) lockout.failed('192.0.2.1', at);
+  t.equal(lockout.failed('192.0.2.1', 1_500), false, 'one that had begun before');
+  t.ok(lockout.isOut('192.0.2.1', 1_600));
+  t.notOk(lockout.isOut('192.0.2.1', 5_002), 'nor keeps it out for longer');
+  for (const at of [6_000, 6_001]) lockout.failed('192.0.2.1', at);
+  t.notOk(lockout.isOut('192.0.2.1', 6_002), 'a ban that has passed is no ban');
+  t.equal(lockout.failed('192.0.2.1', 6_003), true);
+});
+
 t.test('refusals that come slowly shut nobody out, nor where forMs is 0', async (t) => {
   const slow = new Lockout(guesses);
   t.same(

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { freePort } from '../support/freePort.js';
+import { freePort } from '../../demo/site.js';
 import { outbox, sftpClient } from '../support/sftpClient.js';
 import { within } from '../support/within.js';
 

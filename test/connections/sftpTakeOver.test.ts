@@ -3,11 +3,11 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { Lanes, LaneUser } from '../../connections/lanesConnection.js';
 import type { FileRow } from '../../contract/store.js';
 import { spec } from '../../sinks/sftp.js';
 import { bareContext } from '../support/bareContext.js';
 import { FaultProxy } from '../support/faultProxy.js';
+import { handedLanes } from '../support/handedLanes.js';
 import { type OpenSsh, startOpenSsh } from '../support/openssh.js';
 import { ledgerSteps, packedItem } from '../support/packedFile.js';
 import { type LocalFile, outbox, sftpClient } from '../support/sftpClient.js';
@@ -20,32 +20,18 @@ const plain = await startOpenSsh({ mode: 'plain-rename' });
 if (plain) t.teardown(() => plain.stop());
 const skip = ssh && plain ? false : 'no OpenSSH server here (apt-get install openssh-server)';
 
-/** One lane, which is ours until it is taken; who holds it else is decided by no broker here. */
-class OneLane {
-  readonly count = 1;
-  held = new Set([0]);
-  users = new Set<LaneUser>();
-  laneOf = () => 0;
-  refusal = () => undefined;
-  settled = async () => this.held;
-  join(user: LaneUser): () => void {
-    this.users.add(user);
-    return () => this.users.delete(user);
-  }
-}
-
 /** The sink of a machine that has the lane, to a folder of its own on the server, with what its ledger knows. */
 async function machine(t: Test, server: OpenSsh, known?: Partial<FileRow>) {
   const proxy = await FaultProxy.start(server);
-  const lane = new OneLane();
-  const regulator = await sftpClient({ ...server, port: proxy.port }, { lanes: lane as unknown as Lanes });
+  const { lanes, users, give } = handedLanes(1, [0]);
+  const regulator = await sftpClient({ ...server, port: proxy.port }, { lanes });
   t.teardown(() => Promise.all([regulator.close(), proxy.stop()]));
   const store = { ...ledgerSteps(), file: () => known as FileRow | undefined };
   const directory = join(server.directory, t.name.replace(/\W+/g, '-'));
   mkdirSync(directory);
   const options = { on: 'regulator', directory };
   const sink = await spec.create(options, bareContext({ directory: '/', store, connections: { regulator } }));
-  return { proxy, lane, store, sink, remote: ({ name }: LocalFile) => join(directory, name) };
+  return { proxy, users, give, store, sink, remote: ({ name }: LocalFile) => join(directory, name) };
 }
 
 t.test('a file whose lane comes from a machine that died', { skip }, async (t) => {
@@ -108,14 +94,14 @@ t.test('a file whose lane comes from a machine that died', { skip }, async (t) =
   });
 
   t.test('a connection that is made while the lane goes is closed before it has gone', async (t) => {
-    const { sink, proxy, lane } = await machine(t, ssh);
+    const { sink, proxy, users, give } = await machine(t, ssh);
     proxy.delayMs = 20; // so that making it, and saying goodbye, take a while
     const connected = once(proxy, 'connected');
     const writing = Promise.resolve(sink.write(packedItem(await newFile(t), 'packed')));
     const written = t.rejects(writing, { code: 'LANE_LOST' });
     await within(MS, 'a connection', connected);
-    lane.held = new Set();
-    await within(MS, 'the lane', Promise.all([...lane.users].map((user) => user.vacate(new AbortController().signal))));
+    give([]);
+    await within(MS, 'the lane', Promise.all([...users].map((user) => user.vacate(new AbortController().signal))));
     t.equal(proxy.open, 0);
     await within(MS, 'the refusal', written);
   });

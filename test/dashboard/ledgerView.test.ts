@@ -1,5 +1,7 @@
 import t from 'tap';
 import { LedgerWatch } from '../../dashboard/ledgerView.js';
+import type { LiveWatch } from '../../dashboard/liveView.js';
+import { Metrics } from '../../dashboard/metrics.js';
 import type { CheckedConfig } from '../../engine/config.js';
 import type { Engine } from '../../engine/engine.js';
 import { append, DAY_16_MS, HOUR_MS, newRecord, testStore } from '../support/testStore.js';
@@ -13,7 +15,7 @@ t.test('a window is told against its time, and when it will be done at its pace'
   const { store, clock } = await testStore(t);
   const engine = { store, config } as unknown as Pick<Engine, 'store' | 'config'>;
   const watch = new LedgerWatch(engine, clock, 0);
-  t.match(await watch.look(), {
+  t.match(watch.look(), {
     windows: [],
     schedules: [{ pipeline: 'daily', nextAt: DAY_16_MS, finishBy: '05:00' }],
     due: [],
@@ -21,7 +23,7 @@ t.test('a window is told against its time, and when it will be done at its pace'
   await append(store, ...Array.from({ length: 8 }, (_, index) => newRecord(`${index}`)));
   clock.set(DAY_16_MS);
   const { id } = await store.openWindow(WINDOW, DAY_16_MS, 'daily');
-  const [open] = (await watch.look()).windows;
+  const [open] = watch.look().windows;
   t.match(open, {
     name: 'KH_0002_2022111600_P',
     state: 'open',
@@ -38,14 +40,14 @@ t.test('a window is told against its time, and when it will be done at its pace'
   };
   await deliver(1);
   clock.set(DAY_16_MS + 2 * HOUR_MS);
-  t.match((await watch.look()).windows, [
+  t.match(watch.look().windows, [
     { files: { known: 1, delivered: 1 }, records: { delivered: 2 }, expectedAt: DAY_16_MS + 8 * HOUR_MS },
   ]);
   await deliver(2);
   clock.set(DAY_16_MS + 3 * HOUR_MS);
-  t.match((await watch.look()).windows, [{ expectedAt: DAY_16_MS + 6 * HOUR_MS }], 'late, at this pace');
+  t.match(watch.look().windows, [{ expectedAt: DAY_16_MS + 6 * HOUR_MS }], 'late, at this pace');
   store.windowDelivered(id);
-  const [done] = (await watch.look()).windows;
+  const [done] = watch.look().windows;
   t.match(done, { state: 'delivered', deliveredAt: DAY_16_MS + 3 * HOUR_MS, expectedAt: undefined });
 });
 
@@ -67,7 +69,17 @@ t.test('what is due soonest stands first, without the card', async (t) => {
     ]);
   await add('KH_CMD-1_0002', 6);
   await add('KH_CMD-2_0002', 1);
-  const { due } = await new LedgerWatch(engine, clock).look();
+  const { due } = new LedgerWatch(engine, clock).look();
   t.match(due, [{ name: 'KH_CMD-2_0002' }, { name: 'KH_CMD-1_0002' }]);
   t.notMatch(JSON.stringify(due), iccid);
+});
+
+t.test('all the metrics of one scrape are read from one look into the ledger', async (t) => {
+  const { store, clock } = await testStore(t);
+  const status = t.capture(store, 'status', store.status);
+  const engine = { store, config } as unknown as Pick<Engine, 'store' | 'config'>;
+  const live = { view: { at: 0, busy: 0, pipelines: [], connections: [] } } as unknown as LiveWatch;
+  const text = await new Metrics(live, new LedgerWatch(engine, clock)).text();
+  t.match(text, /^iovpipe_dead_letters 0$/m);
+  t.equal(status().length, 1);
 });

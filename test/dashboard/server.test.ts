@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import type { AuditEntry } from '../../stores/audit.js';
 import { iovpipe } from '../support/cli.js';
 import { registration } from '../support/messages.js';
+import { until } from '../support/until.js';
 import { TOKEN, watchedOperator } from '../support/watchedOperator.js';
 import { within } from '../support/within.js';
 
@@ -37,6 +38,7 @@ t.test('the page and its answers: nothing is framed, cached or loaded from elsew
   t.equal((await ask('/api/live', { method: 'HEAD' })).status, 405, 'no stream without a reader');
   t.match(await ask('/api/dead/1/retry'), { status: 405, headers: { allow: 'POST' } });
   t.match(await ask('/api/dead/1'), { status: 404, body: /no dead letter 1/ });
+  t.match(await ask('/api/dead?pipeline=no%20name'), { status: 404, body: /expected pipeline=NAME/ });
   t.match(await ask('/api/trace?key='), { status: 404, body: /expected a RequestID/ });
   t.equal((await ask(`/api/trace?key=${'x'.repeat(9_000)}`)).status, 431);
 });
@@ -106,7 +108,7 @@ t.test('a dead letter is listed, shown masked, and sent again', async (t) => {
   const { ask, send, folder } = await watchedOperator(t);
   t.match((await send('R-1')).body, { OprRst: '1' });
   t.match((await send('R-2', OTHER_CARD)).body, { OprRst: '2' });
-  const list = await ask('/api/dead?state=waiting');
+  const list = await ask('/api/dead?state=waiting&whose=somebody');
   const [letter] = JSON.parse(list.body);
   t.match(letter, { pipeline: 'accounts-in', code: 'CARD_LIMIT', tags: { requestId: 'R-2' } });
   await ask('/api/dead?state=waiting'); // as the page asks every few seconds: one look
@@ -132,11 +134,12 @@ t.test('a dead letter is listed, shown masked, and sent again', async (t) => {
 t.test('every metric that the alerts and the Grafana dashboard name is exported', async (t) => {
   const { ask, send } = await watchedOperator(t);
   await send('R-1');
-  const scrape = async (wanted: string): Promise<string> => {
-    const { body } = await ask('/metrics');
-    return body.includes(wanted) ? body : scrape(wanted); // counters are looked at once a second
+  let body = '';
+  const isCounted = async () => {
+    ({ body } = await ask('/metrics'));
+    return body.includes('iovpipe_arrived_items_total{pipeline="accounts-in"} 1\n'); // counters are looked at once a second
   };
-  const body = await within(10_000, 'the item', scrape('iovpipe_arrived_items_total{pipeline="accounts-in"} 1\n'));
+  await until('the item', isCounted, { ms: 10_000 });
   const exported = new Set([...body.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
   for (const file of ['prometheus/alerts.yaml', 'grafana/iovpipe.json']) {
     const text = readFileSync(new URL(`../../../packaging/${file}`, import.meta.url), 'utf8');

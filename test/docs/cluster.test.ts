@@ -1,15 +1,13 @@
 import { execFile } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { pageOf } from '../support/page.js';
 import { shippedPipelines } from '../support/shippedSite.js';
 
-const PAGE = readFileSync(fileURLToPath(new URL('../../../docs/cluster.md', import.meta.url)), 'utf8');
-
 t.test('the block makes each topic that the shipped files name, as they need it', async (t) => {
-  const [block = '', ...more] = [...PAGE.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, text = '']) => text);
+  const [block = '', ...more] = pageOf('docs/cluster.md').blocks('sh');
   t.same(more, []);
   const folder = t.testdir();
   for (const tool of ['kafka-topics.sh', 'iovpipe']) {

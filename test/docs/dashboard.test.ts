@@ -3,16 +3,14 @@ import type { IncomingMessage } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { parse } from 'yaml';
-import { commands } from '../../cli/commands.js';
 import { Gate } from '../../dashboard/gate.js';
+import { commandsAreThere, pageOf } from '../support/page.js';
 import { faultsWith } from '../support/shippedSite.js';
 
-const PAGE = readFileSync(fileURLToPath(new URL('../../../docs/dashboard.md', import.meta.url)), 'utf8');
-const blocks = (language: string) =>
-  [...PAGE.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(([, text = '']) => text);
+const page = pageOf('docs/dashboard.md');
 
 t.test('each block of YAML is taken by check; without its token the second would not be', async (t) => {
-  const [loopback, network, ...more] = blocks('yaml').map((text) => parse(text));
+  const [loopback, network, ...more] = page.blocks('yaml').map((text) => parse(text));
   t.same(more, []);
   t.same(await faultsWith(t, loopback), []);
   t.same(await faultsWith(t, network), []);
@@ -21,7 +19,7 @@ t.test('each block of YAML is taken by check; without its token the second would
 });
 
 t.test('behind the proxy of the page buttons work, for it passes the name on', async (t) => {
-  const [proxy = ''] = blocks('nginx');
+  const [proxy = ''] = page.blocks('nginx');
   t.match(proxy, /proxy_pass http:\/\/10\.8\.0\.5:9464;.*proxy_set_header Host \$http_host;/s);
   const gate = new Gate({ host: '10.8.0.5', token: 'a token of some length' });
   const press = (host: string) =>
@@ -42,15 +40,5 @@ t.test('alert rules ask for an increase of counters only: a gauge that falls wou
 });
 
 t.test('each command of the page is one, with options that it has; what they do is in test/cli/live', async (t) => {
-  const calls = blocks('sh')
-    .join('')
-    .matchAll(/^iovpipe ([a-z]+)([^#\n]*)(?:#(.*))?$/gm);
-  const names: string[] = [];
-  for (const [, name = '', words = '', comment = ''] of calls) {
-    names.push(name);
-    const { command } = (await commands[name]?.load()) ?? { command: undefined };
-    for (const [, option = ''] of `${words}${comment}`.matchAll(/--([a-z]+)/g))
-      t.ok(command && Object.hasOwn(command.options, option), `${name} --${option}`);
-  }
-  t.same(names, ['top', 'tap', 'tap']);
+  t.same(await commandsAreThere(t, page), ['top', 'tap', 'tap', 'audit']);
 });

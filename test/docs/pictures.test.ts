@@ -6,23 +6,14 @@ import t, { type Test } from 'tap';
 import { parse } from 'yaml';
 import { CODES } from '../../contract/codes.js';
 import { makeKey } from '../support/dropBox.js';
+import { pageOf } from '../support/page.js';
 import { faultsWith } from '../support/shippedSite.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
-const PAGE = read('docs/pictures.md');
+const { text: PAGE, blocks, table } = pageOf('docs/pictures.md');
 const SSHD = ['/usr/sbin/sshd', '/usr/local/sbin/sshd'].find((path) => existsSync(path));
 
-const blocks = (language: string) =>
-  [...PAGE.matchAll(/^```(\w+)\n(.*?)^```$/gms)].filter(([, of]) => of === language).map(([, , text = '']) => text);
-/** The cells of the table with this heading in its first cell. */
-const tableOf = (heading: string) => {
-  const [, rows = ''] = new RegExp(`^\\| ${heading} \\|.*\\n\\|[-|]+\\|\\n((?:\\|.*\\n)+)`, 'm').exec(PAGE) ?? [];
-  return rows
-    .trim()
-    .split('\n')
-    .map((row) => row.slice(2, -2).split(' | '));
-};
 const unquoted = (cell = '') => cell.replaceAll('`', '');
 const faultsOf = (t: Test, block: string) => faultsWith(t, parse(block));
 
@@ -48,7 +39,7 @@ t.test(
       files.filter((path) => !isThere(path)),
       [],
     );
-    const rows = tableOf('Pipeline');
+    const rows = table('Pipeline');
     t.ok(rows.length >= 10);
     for (const [pipeline, file] of rows.map((cells) => cells.map(unquoted)))
       t.match(read(file!), `\n  ${pipeline}:`, `${pipeline} in ${file}`);
@@ -59,7 +50,7 @@ t.test('every alarm and every code that the page names is one', async (t) => {
   const sources = ['engine/dueFiles.ts', 'files/fileWatch.ts', 'files/staleFiles.ts', 'connections/sftpConnection.ts']
     .map(read)
     .join();
-  const alarms = tableOf('Log line with `alarm`').map(([alarm]) => unquoted(alarm));
+  const alarms = table('Log line with `alarm`').map(([alarm]) => unquoted(alarm));
   t.equal(alarms.length, 6);
   for (const alarm of alarms) t.match(sources, `alarm: '${alarm}'`);
   const codes = [...PAGE.matchAll(/`([A-Z]+(?:_[A-Z]+)+|UNDECRYPTABLE)`/g)].map(([, code = '']) => code);

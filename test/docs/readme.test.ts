@@ -9,12 +9,13 @@ import { createCipher } from '../../crypto/cipher.js';
 import type { Sent } from '../../demo/inbox.js';
 import { signNature } from '../../notice/signature.js';
 import { tables } from '../../notice/tables/index.js';
+import { cleanEnvironment } from '../support/cleanEnvironment.js';
 import { post } from '../support/httpsChannel.js';
 import { IovpipeProcess } from '../support/iovpipeProcess.js';
+import { type Page, pageOf } from '../support/page.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
-const CHINESE = readFileSync(join(ROOT, 'README.zh-CN.md'), 'utf8');
+const README = pageOf('README.md');
 
 interface DemoJson {
   t1: {
@@ -30,23 +31,20 @@ interface DemoJson {
 
 const VEHICLE = ['accepted', 'archived', 'window', 'file', 'packed', 'delivered'];
 
-/** What stands between ``` and ```, with its language. */
-const blocks = (page: string) =>
-  [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language = '', text = '']) => ({ language, text }));
-const inBash = blocks(README).flatMap(({ language, text }) => (language === 'bash' ? [text] : []));
+const inBash = README.blocks('bash');
 
 t.test('both languages have the same sections, commands and tables', async (t) => {
-  const shape = (page: string) => ({
-    headings: [...page.matchAll(/^#+ /gm)].map(String),
+  const shape = ({ text, fenced }: Page) => ({
+    headings: [...text.matchAll(/^#+ /gm)].map(String),
     // comments and the drawing are words, and are translated
-    blocks: blocks(page).flatMap(({ language, text }) => (language ? [text.replace(/ *# .*$/gm, '')] : [])),
-    rows: [...page.matchAll(/^\| (`[^`]*`|[^`|]*\| \[[^\]]*\]\([^)]*\))/gm)].map(([, cell = '']) =>
+    blocks: fenced.flatMap(({ language, text }) => (language ? [text.replace(/ *# .*$/gm, '')] : [])),
+    rows: [...text.matchAll(/^\| (`[^`]*`|[^`|]*\| \[[^\]]*\]\([^)]*\))/gm)].map(([, cell = '']) =>
       cell.replace(/^[^`|]*\| /, ''),
     ),
-    promises: [...page.matchAll(/^\d\. /gm)].map(String),
-    links: [...page.matchAll(/\]\(([^)]*)\)/g)].map(([, to]) => to).filter((to) => !to?.startsWith('README')),
+    promises: [...text.matchAll(/^\d\. /gm)].map(String),
+    links: [...text.matchAll(/\]\(([^)]*)\)/g)].map(([, to]) => to).filter((to) => !to?.startsWith('README')),
   });
-  t.strictSame(shape(CHINESE), shape(README));
+  t.strictSame(shape(pageOf('README.zh-CN.md')), shape(README));
   t.equal(inBash.length, 4);
 });
 
@@ -64,8 +62,7 @@ t.test('what the README shows works as pasted, beside a demo that stays', async 
   /** A block of the README in a shell of its own, in a folder where the demo left what it left. */
   const bash = (script: string | undefined, cwd = folder): Promise<{ stdout: string; stderr: string }> =>
     new Promise((resolve) => {
-      const { CREDENTIALS_DIRECTORY: _, NODE_OPTIONS: __, ...env } = process.env;
-      const options = { cwd, env, timeout: 60_000 };
+      const options = { cwd, env: cleanEnvironment(), timeout: 60_000 };
       const args = ['-o', 'pipefail', '-c', script ?? 'false'];
       execFile('bash', args, options, (_error, stdout, stderr) => resolve({ stdout, stderr }));
     });

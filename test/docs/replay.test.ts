@@ -8,14 +8,13 @@ import { writeSite } from '../../demo/site.js';
 import { iovpipe } from '../support/cli.js';
 import { startKafka } from '../support/kafka.js';
 import { accountMessage, maker } from '../support/messages.js';
+import { pageOf } from '../support/page.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const PAGE = readFileSync(join(ROOT, 'docs/replay.md'), 'utf8');
+const { blocks } = pageOf('docs/replay.md');
 const SHIPPED = readFileSync(join(ROOT, 'pipelines/replay.yaml'), 'utf8');
 const SEALED = 'KH_0002_2026111600_P_000001';
 
-const blocks = (language: string) =>
-  [...PAGE.matchAll(/^```(\w*)\n(.*?)^```$/gms)].filter(([, of]) => of === language).map(([, , text = '']) => text);
 /** Each line of the shell blocks: the words behind `iovpipe`. */
 const commands = blocks('sh').flatMap((text) =>
   text

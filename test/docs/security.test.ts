@@ -5,16 +5,17 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { loadAndCheck } from '../../engine/check.js';
+import { commandsAreThere, pageOf } from '../support/page.js';
 import { SITE, writeSite } from '../support/site.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const PAGE = readFileSync(join(ROOT, 'docs/security.md'), 'utf8');
+const page = pageOf('docs/security.md');
 const { dependencies, optionalDependencies, scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 const run = promisify(execFile);
 const options = { cwd: ROOT, maxBuffer: 64 * 1024 * 1024 };
 
 t.test('each block of the page is taken by check', async (t) => {
-  const blocks = [...PAGE.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text = '']) => text);
+  const blocks = page.blocks('yaml');
   t.equal(blocks.length, 2);
   for (const block of blocks) {
     const folder = t.testdir();
@@ -28,13 +29,10 @@ t.test('each block of the page is taken by check', async (t) => {
 });
 
 t.test('every option and command that the page names is there', async (t) => {
-  const words = [...PAGE.matchAll(/`npm run ([a-z]+)`/g)].map(([, name = '']) => name);
+  const words = [...page.text.matchAll(/`npm run ([a-z]+)`/g)].map(([, name = '']) => name);
   t.same(words.sort(), ['dependencies', 'sbom']);
   t.ok(words.every((name) => scripts[name]));
-  const { commands } = await import('../../cli/commands.js');
-  const called = [...PAGE.matchAll(/`iovpipe ([a-z]+)/g)].map(([, name = '']) => name);
-  t.ok(called.length > 2);
-  for (const name of called) t.ok(Object.hasOwn(commands, name), name);
+  t.ok((await commandsAreThere(t, page)).length > 2);
 });
 
 t.test('the list of dependencies and the SBOM name each package that is installed with iovpipe', async (t) => {

@@ -8,11 +8,12 @@ import { freePort } from '../../demo/site.js';
 import { loadAndCheck } from '../../engine/check.js';
 import { systemClock } from '../../engine/clock.js';
 import { Engine } from '../../engine/engine.js';
-import { formatFault } from '../../engine/fault.js';
 import type { SqliteStore } from '../../stores/sqlite/store.js';
 import { keptLog } from '../support/bareContext.js';
+import { checkedConfig } from '../support/checkedConfig.js';
 import { gatewayEncrypt, gatewaySignature, type Mgf1, openGateway, type RsaPair, rsaPair } from '../support/gateway.js';
 import { post } from '../support/httpsChannel.js';
+import { serve } from '../support/serve.js';
 import { writeSite } from '../support/site.js';
 import { within } from '../support/within.js';
 
@@ -39,8 +40,7 @@ gateway:
 `;
 
 async function opened(t: Test, folder: string) {
-  const { config, faults } = await loadAndCheck(join(folder, 'pipeline.yaml'));
-  if (!config) throw new Error(faults.map(formatFault).join('\n'));
+  const config = await checkedConfig(join(folder, 'pipeline.yaml'));
   const log = keptLog();
   const engine = await Engine.open(config, { clock: systemClock, log, drainMs: 5_000 });
   t.teardown(() => engine.close());
@@ -184,11 +184,8 @@ async function receiver(t: Test, mgf1: Mgf1): Promise<Receiver> {
     'secrets/gateway.password': PASSWORD,
   });
   const { engine } = await opened(t, folder);
-  const stop = new AbortController();
-  const ready = new Promise<void>((resolve, reject) => {
-    engine.serve(stop.signal, resolve).catch(reject);
-  });
-  t.teardown(() => stop.abort());
+  const { ready, end } = serve(engine);
+  t.teardown(end);
   await within(10_000, 'listening', ready);
   const say = async (path: string, body: string | object) => {
     const text = typeof body === 'string' ? body : JSON.stringify(body);

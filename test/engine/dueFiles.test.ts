@@ -7,15 +7,15 @@ import type { NewDueFile } from '../../contract/store.js';
 import type { JsonObject } from '../../contract/tags.js';
 import { makeCertificates } from '../../demo/certificates.js';
 import { newCipher, newPassword, writeSite } from '../../demo/site.js';
-import { loadAndCheck } from '../../engine/check.js';
 import { SimulatedClock } from '../../engine/clock.js';
 import { DeadLetterSource } from '../../engine/deadLetters.js';
 import { watchDueFiles } from '../../engine/dueFiles.js';
 import { Engine } from '../../engine/engine.js';
-import { formatFault } from '../../engine/fault.js';
 import { signNature } from '../../notice/signature.js';
 import { keptLog, type LogLine } from '../support/bareContext.js';
+import { checkedConfig } from '../support/checkedConfig.js';
 import { post } from '../support/httpsChannel.js';
+import { serve } from '../support/serve.js';
 import { DAY_16_MS, HOUR_MS, testStore } from '../support/testStore.js';
 import { within } from '../support/within.js';
 
@@ -55,11 +55,9 @@ async function operator(t: Test) {
   const regulator = { platformId: 'MIIT', password: newPassword(), codes: [], cipher: newCipher() };
   const files = { 't2.crt': tls.cert };
   const path = writeSite({ folder, pipeline: PIPELINE, peers: { regulator }, secrets: { 't2.key': tls.key }, files });
-  const { config, faults } = await loadAndCheck(path);
-  if (!config) throw new Error(faults.map(formatFault).join('\n'));
   const clock = new SimulatedClock(DAY_16_MS);
   const log = keptLog();
-  const engine = await Engine.open(config, { clock, log, drainMs: 5_000 });
+  const engine = await Engine.open(await checkedConfig(path), { clock, log, drainMs: 5_000 });
   await engine.store.commit([
     (transaction) => {
       for (const [index, iccid] of CARDS.entries()) {
@@ -68,18 +66,9 @@ async function operator(t: Test) {
       }
     },
   ]);
-  const stop = new AbortController();
-  let serving: Promise<void> = Promise.resolve();
-  await new Promise<void>((resolve, reject) => {
-    serving = engine.serve(stop.signal, resolve);
-    serving.catch(reject);
-  });
-  const close = async () => {
-    stop.abort();
-    await serving;
-    await engine.close();
-  };
+  const { ready, end: close } = serve(engine);
   t.teardown(close);
+  await ready;
   const url = `https://127.0.0.1:${engine.connection<HttpsListener>('t2').port}/t2/command`;
   const Auth = { PlatformID: regulator.platformId, SignNature: signNature(regulator.platformId, regulator.password) };
   const command = async (RequestID: string, ICCID: string, more: JsonObject = {}) => {

@@ -1,15 +1,16 @@
-import { readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import type { SinkSpec } from '../../contract/component.js';
 import { IovError } from '../../contract/error.js';
-import { loadAndCheck } from '../../engine/check.js';
 import { SimulatedClock } from '../../engine/clock.js';
 import { Engine } from '../../engine/engine.js';
-import { formatFault } from '../../engine/fault.js';
 import { keptLog, type LogLine } from '../support/bareContext.js';
+import { checkedConfig } from '../support/checkedConfig.js';
 import { brokenSequences, deliveredFiles, notOnce } from '../support/deliveredFiles.js';
 import { fillArchive, schedulesDone } from '../support/filledArchive.js';
 import { AFTERNOON_MS, MIDNIGHT_MS, operatorSite } from '../support/operatorSite.js';
+import { serve } from '../support/serve.js';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
@@ -31,8 +32,7 @@ async function serveUntil(
   nowMs: number,
   enough: (engine: Engine, lines: readonly LogLine[]) => boolean,
 ) {
-  const { config, faults } = await loadAndCheck(path);
-  if (!config) throw new Error(faults.map(formatFault).join('\n'));
+  const config = await checkedConfig(path);
   const clock = new SimulatedClock(nowMs);
   const log = keptLog();
   const engine = await Engine.open(config, { clock, log, drainMs: 5_000 });
@@ -120,8 +120,8 @@ t.test('a schedule that the store has failed raises the alarm and goes on, and a
 
 t.test('operators of a run that could not begin are closed all the same', async (t) => {
   const { path } = await site(t);
-  const { config } = await loadAndCheck(path);
-  const [pipeline] = config!.pipelines;
+  const config = await checkedConfig(path);
+  const [pipeline] = config.pipelines;
   let closed = 0;
   const spec = {
     ...pipeline!.operators[0]!.spec,
@@ -134,7 +134,7 @@ t.test('operators of a run that could not begin are closed all the same', async 
   };
   const source = { open: () => Promise.reject(new Error('the port is in use')), read: async function* () {} };
   const engine = await Engine.open(
-    { ...config!, pipelines: [{ ...pipeline!, operators: [{ ...pipeline!.operators[0]!, spec }] }] },
+    { ...config, pipelines: [{ ...pipeline!, operators: [{ ...pipeline!.operators[0]!, spec }] }] },
     { clock: new SimulatedClock(AFTERNOON_MS), log: keptLog() },
   );
   t.teardown(() => engine.close());
@@ -145,15 +145,15 @@ t.test('operators of a run that could not begin are closed all the same', async 
 t.test('a connection that does not close is told, and the rest of the reload happens', async (t) => {
   t.setTimeout(60_000);
   const { path } = await site(t);
-  const load = async () => (await loadAndCheck(path)).config!;
   const log = keptLog();
-  const engine = await Engine.open(await load(), { clock: new SimulatedClock(AFTERNOON_MS), log, drainMs: 5_000 });
-  t.teardown(() => engine.close());
-  const stop = new AbortController();
-  let served: Promise<void> | undefined;
-  await new Promise<void>((ready) => {
-    served = engine.serve(stop.signal, ready);
+  const engine = await Engine.open(await checkedConfig(path), {
+    clock: new SimulatedClock(AFTERNOON_MS),
+    log,
+    drainMs: 5_000,
   });
+  const { ready, end } = serve(engine);
+  t.teardown(end);
+  await ready;
   const t2 = engine.connection('t2');
   const close = t2.close?.bind(t2);
   t2.close = async () => {
@@ -162,14 +162,91 @@ t.test('a connection that does not close is told, and the rest of the reload hap
   };
   const text = readFileSync(path, 'utf8');
   writeFileSync(path, text.replace('key: ${secret:t2.key}', 'key: ${secret:t2.key}\n      connectionsMax: 100'));
-  const plan = await engine.reload(await load());
+  const plan = await engine.reload(await checkedConfig(path));
   t.match(plan, { closed: ['t2'], restarted: ['commands-in'] });
   t.match(
     log.lines.filter(({ level }) => level === 'error'),
     [{ fields: { alarm: 'closeFailed', connection: 't2' }, message: /closing t2.*no end/ }],
   );
   t.not(engine.connection('t2'), t2, 'the new one is there');
-  t.equal((await engine.reload(await load())).restarted.length, 0, 'and it is what is in force');
-  stop.abort();
-  await served;
+  t.equal((await engine.reload(await checkedConfig(path))).restarted.length, 0, 'and it is what is in force');
+  await end();
+});
+
+t.test('a connection that does not close keeps nothing else open, and is told', async (t) => {
+  const { path } = await site(t);
+  const engine = await Engine.open(await checkedConfig(path), {
+    clock: new SimulatedClock(AFTERNOON_MS),
+    log: keptLog(),
+  });
+  t.teardown(() => engine.store.close());
+  engine.connection('t2').close = () => Promise.reject(new Error('no end'));
+  await t.rejects(engine.close(), { message: 'no end' });
+  t.throws(() => engine.store.status(), { code: 'STOPPED' });
+});
+
+t.test('an engine that cannot be opened leaves nothing open', async (t) => {
+  const { archive, path } = await site(t);
+  const config = await checkedConfig(path);
+  const { t1, ...others } = config.connections;
+  const connections = { ...others, t1: { ...t1!, options: { ...t1!.options, cert: 'no certificate' } } };
+  const opening = Engine.open({ ...config, connections }, { clock: new SimulatedClock(AFTERNOON_MS), log: keptLog() });
+  await t.rejects(opening, { code: 'CONFIG_INVALID', message: /certificate or key/ });
+  t.notOk(existsSync(`${archive}-wal`), 'it goes with the last who has the archive open');
+});
+
+t.test('what was made for a run whose connection does not open is closed', async (t) => {
+  const { path } = await site(t);
+  const config = await checkedConfig(path);
+  const [pipeline] = config.pipelines;
+  const closed: string[] = [];
+  const close = (name: string) => async () => void closed.push(name);
+  const spec: SinkSpec = {
+    ...pipeline!.sink.spec,
+    create: async (_, context) => {
+      context.connection('t1');
+      return { concurrency: 1, write: async () => undefined, close: close('sink') };
+    },
+  };
+  const source = { read: async function* () {}, close: close('source') };
+  const engine = await Engine.open(
+    { ...config, pipelines: [{ ...pipeline!, sink: { ...pipeline!.sink, spec } }] },
+    { clock: new SimulatedClock(AFTERNOON_MS), log: keptLog() },
+  );
+  t.teardown(() => engine.close());
+  engine.connection('t1').open = () => Promise.reject(new Error('the port is in use'));
+  await t.rejects(engine.once(pipeline!.name, { source }), /in use/);
+  t.same(closed, ['source', 'sink']);
+});
+
+t.test('after a reload pipelines that run only when asked for are counted as they are now', async (t) => {
+  t.setTimeout(60_000);
+  const { path } = await site(t);
+  const options = { clock: new SimulatedClock(AFTERNOON_MS), log: keptLog() };
+  const engine = await Engine.open(await checkedConfig(path), options);
+  const { ready, end } = serve(engine);
+  t.teardown(end);
+  await ready;
+  const { live } = engine;
+  const before = new Map(live?.pipelines.map((one) => [one.name, one]));
+  const text = readFileSync(path, 'utf8');
+  const again = /\n {2}vehicles-full:[\s\S]*?sink: .*\n/.exec(text)?.[0].replace('vehicles-full', 'new-full') ?? '';
+  const changed = text
+    .replace('{ kind: KH, window: full }', '{ kind: KH, window: month }')
+    .replace('{ at: "0 0 16 * *", finishBy: "05:00" }', 'manual')
+    .concat(again);
+  writeFileSync(path, changed);
+  const config = await checkedConfig(path);
+  const monthly = config.pipelines.find(({ name, manual }) => manual && name.endsWith('-monthly'))!.name;
+  t.same((await engine.reload(config)).stopped, [monthly]);
+  t.ok(before.get('vehicles-full'));
+  t.equal(live?.of('vehicles-full'), before.get('vehicles-full'), 'one that is as it was goes on');
+  t.not(live?.of('accounts-full'), before.get('accounts-full'), 'one that differs counts from nothing');
+  t.ok(live?.of('new-full'), 'a new one is counted');
+  t.ok(live?.of(monthly), 'and one that no longer runs by itself');
+  t.same(
+    live?.pipelines.map(({ name }) => name),
+    config.pipelines.map(({ name }) => name),
+  );
+  await end();
 });

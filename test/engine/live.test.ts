@@ -147,7 +147,7 @@ t.test('a tap that throws ends, and harms nobody', async (t) => {
   await run(live, 2, [{ kernels: [pass, pass] }]);
   t.strictSame(told.splice(0), ['ended', 'item 0', 'item 1']);
   t.equal(pipeline.arrived, 2);
-  live.renew(PIPELINE);
+  live.follow([PIPELINE], ['numbers']);
   t.strictSame(told, ['renewed'], 'who watches a pipeline that is written anew learns that nothing more will come');
 });
 

@@ -1,16 +1,13 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { loadAndCheck } from '../../engine/check.js';
-import { formatFault } from '../../engine/fault.js';
 import { planReload } from '../../engine/reload.js';
 import { connectionOwner, Uses } from '../../engine/uses.js';
+import { checkedConfig } from '../support/checkedConfig.js';
 import { changedSite, SITE, type SiteFiles, writeSite } from '../support/site.js';
 
 async function configOf(folder: string, site: SiteFiles) {
   writeSite(folder, site);
-  const { config, faults } = await loadAndCheck(join(folder, 'pipeline.yaml'));
-  if (!config) throw new Error(faults.map(formatFault).join('\n'));
-  return config;
+  return checkedConfig(join(folder, 'pipeline.yaml'));
 }
 
 /** The plan from the small operator to the same with one place changed. */

@@ -1,6 +1,8 @@
 import t from 'tap';
+import type { Store } from '../../contract/store.js';
 import { type Turn, turns } from '../../engine/schedule.js';
 import { DAY_16_MS, HOUR_MS, testStore } from '../support/testStore.js';
+import { until } from '../support/until.js';
 
 const DAY_MS = 24 * HOUR_MS;
 const daily = { pipeline: 'daily', at: '0 0 * * *', finishBy: '05:00' };
@@ -12,13 +14,16 @@ async function take(from: AsyncGenerator<Turn>, count: number): Promise<Turn[]> 
   return taken;
 }
 
+const remembered = (store: Store) =>
+  until('a schedule is remembered', () => store.position('daily', 'schedule') !== undefined);
+
 t.test('a schedule that never ran has missed nothing, and waits for its time', async (t) => {
   const { store, clock } = await testStore(t);
   clock.set(DAY_16_MS - HOUR_MS);
   const stop = new AbortController();
   const waiting = turns(daily, clock, store, stop.signal);
   const first = waiting.next();
-  while (!store.position('daily', 'schedule')) await new Promise((resolve) => setImmediate(resolve));
+  await remembered(store);
   clock.set(DAY_16_MS);
   t.same((await first).value, { dueMs: DAY_16_MS, finishByMs: DAY_16_MS + 5 * HOUR_MS });
   await waiting.return(undefined);
@@ -32,7 +37,7 @@ t.test('where machines share the work a new one takes part in what may be under 
   t.same(await take(shared, 1), [{ dueMs: DAY_16_MS, finishByMs: undefined }]);
   t.equal(store.position('daily', 'schedule'), undefined, 'after a crash it is new once more');
   const next = shared.next();
-  while (!store.position('daily', 'schedule')) await new Promise((resolve) => setImmediate(resolve));
+  await remembered(store);
   clock.set(DAY_16_MS + DAY_MS);
   t.match((await next).value, { dueMs: DAY_16_MS + DAY_MS, finishByMs: DAY_16_MS + DAY_MS + 5 * HOUR_MS });
   await shared.return(undefined);
@@ -47,7 +52,7 @@ t.test('what was missed comes at once, oldest first, each with its own deadline'
   const { signal } = new AbortController();
   const before = turns(daily, clock, store, signal);
   const first = before.next(); // remembered as of now
-  while (!store.position('daily', 'schedule')) await new Promise((resolve) => setImmediate(resolve));
+  await remembered(store);
   clock.set(DAY_16_MS + DAY_MS);
   await first;
   await before.return(undefined); // it was due, and not done

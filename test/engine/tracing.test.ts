@@ -5,29 +5,26 @@ import t, { type Test } from 'tap';
 import { Receipt } from '../../contract/receipt.js';
 import type { JsonObject } from '../../contract/tags.js';
 import { generator } from '../../demo/generator.js';
-import { loadAndCheck } from '../../engine/check.js';
+import { freePort } from '../../demo/site.js';
 import { systemClock } from '../../engine/clock.js';
 import { Engine } from '../../engine/engine.js';
-import { formatFault } from '../../engine/fault.js';
 import { tableOf } from '../../notice/tables/index.js';
 import { keptLog } from '../support/bareContext.js';
 import { certificateFiles } from '../support/certificates.js';
+import { checkedConfig } from '../support/checkedConfig.js';
 import { Collector } from '../support/collector.js';
-import { freePort } from '../support/freePort.js';
 import { post } from '../support/httpsChannel.js';
-import { accountMessage, maker } from '../support/messages.js';
+import { intakeAt, intakeFiles } from '../support/intake.js';
+import { accountMessage } from '../support/messages.js';
 import { HeardLog } from '../support/role.js';
+import { serve } from '../support/serve.js';
 import { writeSite } from '../support/site.js';
 import { within } from '../support/within.js';
 
 const PEOPLE = 60;
 const made = generator(45);
 
-const pipeline = (tracing: string, port = 0) => `peers: \${file:peers.yaml}
-connections:
-  t1: { https: { listen: "127.0.0.1:${port}", cert: "\${file:t1.crt}", key: "\${secret:t1.key}" } }
-archive: { sqlite: { path: var/archive.db } }
-${tracing}
+const pipeline = (tracing: string, port = 0) => `${intakeAt(port)}${tracing}
 pipelines:
   accounts-in:
     source: { https: { on: t1, path: /t1/account, request: 7 } }
@@ -68,18 +65,11 @@ async function opened(t: Test, tracing: string) {
   const port = await freePort();
   writeSite(folder, {
     'pipeline.yaml': pipeline(tracing, port),
-    'peers.yaml': JSON.stringify({
-      oem: { ...maker, password: `\${secret:password}`, cipher: { ...maker.cipher, key: `\${secret:key}` } },
-    }),
-    't1.crt': tls.cert,
-    'secrets/t1.key': tls.key,
-    'secrets/password': maker.password,
-    'secrets/key': maker.cipher?.key ?? '',
+    ...intakeFiles(tls),
     'secrets/collector': 'Bearer of good news',
     'old.ndjson': lines.map((line) => JSON.stringify(line)).join('\n'),
   });
-  const { config, faults } = await loadAndCheck(join(folder, 'pipeline.yaml'));
-  if (!config) throw new Error(faults.map(formatFault).join('\n'));
+  const config = await checkedConfig(join(folder, 'pipeline.yaml'));
   const log = keptLog();
   const engine = await Engine.open(config, { clock: systemClock, log });
   t.teardown(() => engine.close());
@@ -113,12 +103,8 @@ t.test('each message is a span from its coming to its answer, a child of its cal
     t,
     `tracing: { url: "${taken.url}", ratio: 1, headers: { authorization: "\${secret:collector}" } }`,
   );
-  const stop = new AbortController();
-  let serving: Promise<void> = Promise.resolve();
-  await new Promise<void>((resolve, reject) => {
-    serving = engine.serve(stop.signal, resolve);
-    serving.catch(reject);
-  });
+  const { ready, end } = serve(engine);
+  await ready;
   const { detail } = made.registration(0);
   const calls: readonly [JsonObject, Record<string, string>][] = [
     [accountMessage('GOOD-1', {}, detail), { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00' }],
@@ -129,9 +115,7 @@ t.test('each message is a span from its coming to its answer, a child of its cal
   const startMs = Date.now();
   for (const [message, headers] of calls) await post(url, ca, JSON.stringify(message), { headers });
   const endMs = Date.now();
-  stop.abort();
-  await serving;
-  await engine.close();
+  await end();
 
   const spans = taken.spans().filter(({ name }) => name === 'accounts-in');
   const common = { 'iovpipe.pipeline': 'accounts-in' };

@@ -6,6 +6,7 @@ import { IovpipeProcess } from '../support/iovpipeProcess.js';
 import { startKafka } from '../support/kafka.js';
 import { fromTopic, kafkaSite, plainFromTopic, plainRecords, registrations, storedIn } from '../support/kafkaSite.js';
 import { changesIn, signalAfter } from '../support/killMoment.js';
+import { iccidOf } from '../support/messages.js';
 import { seededRandom } from '../support/seededRandom.js';
 import { until } from '../support/until.js';
 
@@ -16,7 +17,6 @@ const kafka = await startKafka();
 if (kafka) t.teardown(() => kafka.stop());
 t.setTimeout(480_000);
 
-const iccidOf = (number: number) => String(89860000000000000000n + BigInt(number));
 /** Known again by the RequestID of their platform; or by their place in the topic alone. */
 const chains = [
   { name: 'signed messages', pipeline: fromTopic, messages: registrations, key: (number: number) => `R-${number}` },

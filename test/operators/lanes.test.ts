@@ -1,5 +1,4 @@
 import t, { type Test } from 'tap';
-import type { Lanes } from '../../connections/lanesConnection.js';
 import type { Kernel } from '../../contract/component.js';
 import type { IovError } from '../../contract/error.js';
 import type { FilePlan } from '../../contract/file.js';
@@ -9,43 +8,27 @@ import type { FileRow } from '../../contract/store.js';
 import { Unfinished } from '../../contract/unfinished.js';
 import { spec } from '../../operators/lanes.js';
 import { bareContext } from '../support/bareContext.js';
+import { handedLanes } from '../support/handedLanes.js';
 import { optionsOf } from '../support/options.js';
 import { DAY_16_MS, HOUR_MS, testStore } from '../support/testStore.js';
+import { until } from '../support/until.js';
 import { within } from '../support/within.js';
 
 const MS = 10_000;
 const KEY = { kind: 'KH', code: '0002', cutoff: '2022111600', type: 'P' } as const;
-
-/** Lanes that a test hands out. The broker’s part in them has tests of its own (test/connections/lanes.test.ts). */
-function handedOut(count: number, first: readonly number[] | undefined) {
-  let held = first && new Set(first);
-  let wake: () => void = () => undefined;
-  const changed = () => new Promise<void>((resolve) => (wake = resolve));
-  const lanes = {
-    count,
-    get held() {
-      return held ?? new Set<number>();
-    },
-    laneOf: (sequence: number) => (sequence - 1) % count,
-    changed,
-    settled: async (signal: AbortSignal) => {
-      while (!held && !signal.aborted) await changed();
-      return held ?? new Set<number>();
-    },
-  };
-  const give = (now: readonly number[] | undefined) => {
-    held = now && new Set(now);
-    wake();
-  };
-  return { lanes: lanes as unknown as Lanes, give };
-}
 
 /** The operator over an archive with one open window, and files of it. */
 async function window(t: Test, count: number, held: readonly number[] | undefined) {
   const { store, clock } = await testStore(t);
   clock.set(DAY_16_MS + HOUR_MS);
   const row = await store.openWindow(KEY, DAY_16_MS, 'test');
-  const { lanes, give } = handedOut(count, held);
+  const { lanes, give } = handedLanes(count, held);
+  let looks = 0;
+  const openWindow = store.openWindow.bind(store);
+  store.openWindow = (...given) => {
+    looks += 1;
+    return openWindow(...given);
+  };
   const context = { ...bareContext({ directory: '.', store, connections: { lanes: lanes as never } }), clock };
   const kernel = (await spec.create(optionsOf(spec, { on: 'lanes', lookMs: 10 }), context)) as Kernel;
   const settled = new Map<number, IovError | 'arrived'>();
@@ -80,8 +63,13 @@ async function window(t: Test, count: number, held: readonly number[] | undefine
       for (const { value } of await kernel.transform(file(sequence))) passed.push((value as TextFile).sequence);
     return passed;
   };
-  const state = async () => (await store.openWindow(KEY, DAY_16_MS, 'test')).state;
-  return { kernel, give, settled, discarded, delivered, through, state };
+  const state = async () => (await openWindow(KEY, DAY_16_MS, 'test')).state;
+  /** The first of two looks that begin after this has seen all that is so now, and is over. */
+  const looked = () => {
+    const from = looks;
+    return until('two further looks', () => looks >= from + 2, { ms: MS });
+  };
+  return { kernel, give, settled, discarded, delivered, through, state, looked };
 }
 
 /** What closing throws. */
@@ -96,7 +84,7 @@ async function unfinished(kernel: Kernel): Promise<Unfinished> {
 }
 
 t.test('files of other lanes are passed over, and their window stays open until all are delivered', async (t) => {
-  const { kernel, settled, discarded, delivered, through, state } = await window(t, 3, [0, 2]);
+  const { kernel, settled, discarded, delivered, through, state, looked } = await window(t, 3, [0, 2]);
   t.same(await through(1, 2, 3, 4, 5), [1, 3, 4]);
   t.same(discarded, [2, 5]);
   t.match(settled.get(2), { code: 'WINDOW_UNFINISHED' });
@@ -107,6 +95,7 @@ t.test('files of other lanes are passed over, and their window stays open until 
     isOver = true;
   });
   await delivered(2);
+  await looked();
   t.notOk(isOver);
   t.equal(await state(), 'open');
   await delivered(5);

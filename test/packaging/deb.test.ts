@@ -18,6 +18,7 @@ import t, { type Test } from 'tap';
 import { makeCertificates } from '../../demo/certificates.js';
 import { freePort } from '../../demo/site.js';
 import { newSshKeys } from '../../demo/sshKeys.js';
+import { cleanEnvironment } from '../support/cleanEnvironment.js';
 import { post } from '../support/httpsChannel.js';
 import { NotifySocket, skipWithoutNotify } from '../support/notifySocket.js';
 
@@ -35,12 +36,6 @@ if (skip && process.env.CI) t.fail(`under CI this must run: ${skip}`);
 /** A program's end, whatever it says. */
 const ran = (program: string, ...words: string[]): SpawnSyncReturns<string> =>
   spawnSync(program, words, { encoding: 'utf8', env: cleanEnvironment() });
-
-/** Without what the test runner would load into a process. */
-function cleanEnvironment(): NodeJS.ProcessEnv {
-  const { CREDENTIALS_DIRECTORY: _, NODE_OPTIONS: __, ...env } = process.env;
-  return env;
-}
 
 /** The package, unpacked into a root of its own; built once. */
 const scratch = mkdtempSync(join(tmpdir(), 'iovpipe-deb-'));
@@ -64,6 +59,9 @@ t.test('the unit is sound, and little is exposed', { skip }, async (t) => {
   t.not(ran('systemd-analyze', 'verify', '--man=no', join(faulty, 'iovpipe.service')).stderr, '', 'a slip is told');
   const exposed = ran('systemd-analyze', 'security', '--offline=true', `--threshold=${EXPOSURE_MAX}`, UNIT);
   t.equal(exposed.status, 0, 'at most 2.0', { shown: exposed.stdout });
+  const pages = [...unit.matchAll(/^Documentation=.*$/gm)].flatMap(([line]) => line.match(/(?<=file:\/\/)\S+/g) ?? []);
+  t.ok(pages.length > 0);
+  for (const page of pages) t.ok(existsSync(inRoot(page)), page);
 });
 
 t.test('the package keeps what a site has edited, and its scripts are sound', { skip }, async (t) => {
@@ -79,6 +77,28 @@ t.test('the package keeps what a site has edited, and its scripts are sound', { 
   t.notOk(existsSync(inRoot('usr/lib/iovpipe/node_modules/typescript')), 'no tools of development');
   t.ok(existsSync(inRoot('usr/share/man/man1/iovpipe.1.gz')));
   t.match(ran(inRoot('usr/bin/iovpipe'), 'version').stdout, /^\d+\.\d+\.\d+/);
+});
+
+t.test('Kafka’s client comes with what it is linked to, or is named', { skip }, async (t) => {
+  const at = 'node_modules/node-rdkafka/build/Release/node-librdkafka.node';
+  const isCompiled = existsSync(join(ROOT, at));
+  if (process.env.CI) t.ok(isCompiled, 'under CI this must be compiled');
+  const depends = ran('dpkg-deb', '--field', deb, 'Depends').stdout.trim().split(', ');
+  t.strictSame(
+    ['libssl3', 'zlib1g'].filter((name) => depends.includes(name)),
+    isCompiled ? ['libssl3', 'zlib1g'] : [],
+  );
+  if (!isCompiled) return;
+  const lib = inRoot('usr/lib/iovpipe');
+  const script = `require(${JSON.stringify(join(lib, 'node_modules/node-rdkafka'))}).features.includes('ssl') || process.exit(1)`;
+  const loaded = ran(join(lib, 'node'), '-e', script);
+  t.strictSame([loaded.status, loaded.stderr], [0, '']);
+  const brought = readdirSync(join(lib, at, '../../deps'), { recursive: true, encoding: 'utf8' });
+  t.strictSame(
+    brought.filter((name) => /\.(?:a|h|pc)$/.test(name)),
+    [],
+    'what it was compiled from stays behind',
+  );
 });
 
 t.test('every link of its documents leads to something that it brings', { skip }, async (t) => {

@@ -7,7 +7,7 @@ import { statusPage } from '../../cli/status.js';
 import { type Agreed, agree } from '../../demo/agreed.js';
 import { type Made, make } from '../../demo/made.js';
 import { maker, operator, type RoleSite, regulator } from '../../demo/roles.js';
-import { freePort } from '../support/freePort.js';
+import { freePort } from '../../demo/site.js';
 import { type RunningRole, startRole } from '../support/role.js';
 import { until } from '../support/until.js';
 

@@ -3,6 +3,7 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { cleanEnvironment } from '../support/cleanEnvironment.js';
 
 const SCRIPT = fileURLToPath(new URL('../../../scripts/setup.mjs', import.meta.url));
 const SQLITE = 'node_modules/better-sqlite3/build/Release/better_sqlite3.node';
@@ -22,13 +23,12 @@ function clone(t: Test) {
   write('node_modules/typescript/bin/tsc', '');
   write(SQLITE, '');
   const setup = ({ words = [], tools = true }: { words?: string[]; tools?: boolean } = {}) => {
-    const { NODE_OPTIONS: _, ...env } = process.env;
     const PATH = tools ? `${join(folder, 'bin')}:${process.env.PATH}` : join(folder, 'bin');
     const args = [...words, join(folder, 'scripts/setup.mjs')];
     // a user who can install nothing
     const who = process.geteuid?.() === 0 ? ['--import', 'data:text/javascript,process.getuid=()=>1000'] : [];
     const { status, stderr } = spawnSync(process.execPath, [...who, ...args], {
-      env: { ...env, PATH },
+      env: { ...cleanEnvironment(), PATH },
       encoding: 'utf8',
     });
     return { status, stderr };

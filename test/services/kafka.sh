@@ -1,15 +1,13 @@
 #!/bin/sh
-# A real Kafka broker (KRaft, one node) for tests: loopback only, its data in DIR.
+# A real Kafka broker (KRaft, one node) for tests (service.sh).
 #   kafka.sh fetch                                        brings the broker's jars into the cache
-#   kafka.sh start DIR PORT SECURE_PORT CONTROLLER_PORT   makes DIR/{data,kafka.log,kafka.pid}; plain text on PORT, and TLS with
-#                                                         SASL on SECURE_PORT where DIR/server.pem is there; listens a while
-#                                                         after this returns; ends, and DIR with it, with who called this
+#   kafka.sh start DIR PORT SECURE_PORT CONTROLLER_PORT   plain text on PORT, and TLS with SASL on SECURE_PORT where
+#                                                         DIR/server.pem is there
 #   kafka.sh again DIR                                    starts it once more, with its data and on its ports
 #   kafka.sh stop DIR
-set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+. "$here/service.sh"
 cache=${IOVPIPE_KAFKA_CACHE:-$here/../../node_modules/.cache/iovpipe/kafka-4.1.0}
-action=$1 dir=${2:-}
 
 # One of several callers at once fetches, the others wait for it; what is there is complete.
 fetch() {
@@ -39,10 +37,9 @@ jvm() {
     -cp "$cache/libs/*" "$@"
 }
 
-start() {
+prepare() {
   port=$1 secure=$2 controller=$3
   fetch
-  mkdir -p "$dir"
   listeners="PLAINTEXT://127.0.0.1:$port" map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
   if [ -s "$dir/server.pem" ]; then
     listeners="$listeners,SECURE://127.0.0.1:$secure" map="$map,SECURE:SASL_SSL"
@@ -75,32 +72,12 @@ ssl.keystore.location=$dir/server.pem
 listener.name.secure.sasl.enabled.mechanisms=PLAIN
 listener.name.secure.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_iovpipe="secret";
 CONFIG
-  (jvm kafka.tools.StorageTool format -t aW92cGlwZS10ZXN0LWthZg -c "$dir/server.properties") >"$dir/kafka.log" 2>&1 ||
-    { cat "$dir/kafka.log" >&2; exit 1; }
-  again
-  # In a subshell: redirecting a function, sh keeps the caller's pipe open, and who reads it waits for ever.
-  (watch "$PPID") >/dev/null 2>&1 </dev/null &
+  (jvm kafka.tools.StorageTool format -t aW92cGlwZS10ZXN0LWthZg -c "$dir/server.properties") >"$dir/start.log" 2>&1 ||
+    { cat "$dir/start.log" >&2; exit 1; }
 }
 
 again() {
-  jvm kafka.Kafka "$dir/server.properties" >>"$dir/kafka.log" 2>&1 </dev/null &
-  echo $! >"$dir/kafka.pid"
+  serve jvm kafka.Kafka "$dir/server.properties"
 }
 
-# Ends the broker when the process that asked for it has gone, however it went.
-watch() {
-  while kill -0 "$1" 2>/dev/null && [ -d "$dir" ]; do sleep 1; done
-  [ -d "$dir" ] || return 0
-  stop
-  rm -rf "$dir"
-}
-
-# Nothing of a test's data is worth an orderly end.
-stop() {
-  [ -s "$dir/kafka.pid" ] || return 0
-  kill -KILL "$(cat "$dir/kafka.pid")" 2>/dev/null || true
-}
-
-shift
-[ $# = 0 ] || shift
 "$action" "$@"

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
+import type { KafkaConnection } from '../../connections/kafkaConnection.js';
 import type { Sink } from '../../contract/component.js';
 import type { Item, Lines } from '../../contract/item.js';
 import { oneLine } from '../../contract/oneLine.js';
@@ -9,22 +10,16 @@ import type { Tags } from '../../contract/tags.js';
 import { makeCertificates } from '../../demo/certificates.js';
 import { spec } from '../../sinks/kafka.js';
 import { bareContext, keptLog } from '../support/bareContext.js';
-import { type Kafka, kafkaConnection, startKafka } from '../support/kafka.js';
+import { kafkaConnection, kafkaTests } from '../support/kafka.js';
 import { kafkaSite, serving } from '../support/kafkaSite.js';
 import { optionsOf } from '../support/options.js';
 import { append, newRecord, testStore } from '../support/testStore.js';
 import { until } from '../support/until.js';
+import { within } from '../support/within.js';
 
 const tls = await makeCertificates();
-const kafka = await startKafka(`${tls.key}\n${tls.cert}`);
-if (kafka) t.teardown(() => kafka.stop());
+const { kafka, test } = await kafkaTests(t, `${tls.key}\n${tls.cert}`);
 t.setTimeout(300_000);
-
-function test(name: string, work: (t: Test, broker: Kafka) => Promise<void>): void {
-  t.test(name, { skip: kafka ? false : 'no Kafka (java, mvn, node-rdkafka)' }, async (t) => {
-    if (kafka) await work(t, kafka);
-  });
-}
 
 /** A sink of its own; `connection` says what differs of its connection. */
 async function sinkTo(
@@ -71,7 +66,7 @@ test('the lines of a file arrive in a topic, in order by card', async (t, { brok
       - order: { table: 8 }
     sink: { kafka: { on: bus, topic: ${name} } }
 `;
-  const path = kafkaSite(t.testdir({}), brokers, pipelines, { 'cards.ndjson': lines });
+  const path = kafkaSite(t.testdir({}), brokers, pipelines, { files: { 'cards.ndjson': lines } });
   const { log, end } = await serving(t, path);
   await until('the end', () => log.lines.some(({ message }) => message === 'pipeline has ended'));
   await end();
@@ -129,6 +124,30 @@ test('a full queue holds the writer back, and nothing is lost', async (t, { topi
   const found = (await contents(name)).map(({ value }) => text(value));
   t.same(found.length, 3_000);
   t.equal(new Set(found).size, 3_000);
+});
+
+test('in a full queue a message above its bound gives up its turn to the next one', async (t, broker) => {
+  const name = await broker.topic();
+  const bus: KafkaConnection = await kafkaConnection(broker.brokers);
+  t.teardown(() => bus.close());
+  const producer = bus.producer({
+    deliveryTimeoutMs: 20_000,
+    lingerMs: 200,
+    compression: 'none',
+    queueMessagesMax: 1,
+    queueBytesMax: 1_048_576,
+    messageBytesMax: 1_000,
+  });
+  const send = (value: string) => producer.send({ topic: name, key: null, value: Buffer.from(value), headers: [] });
+  await send('0');
+  const two = [send('1'), send('2')];
+  await new Promise((resolve) => setImmediate(resolve)); // the first lies in the queue, the second waits
+  const large = t.rejects(send('x'.repeat(2_000)), { code: 'MESSAGE_TOO_LARGE' });
+  await within(30_000, 'the last one', Promise.all([...two, large, send('3')]));
+  t.same(
+    (await broker.contents(name)).map(({ value }) => text(value)),
+    ['0', '1', '2', '3'],
+  );
 });
 
 test('what is to be stored with an item is stored once it is delivered', async (t, { topic }) => {

@@ -8,6 +8,7 @@ import { bareContext } from '../support/bareContext.js';
 import { maker } from '../support/messages.js';
 import { optionsOf } from '../support/options.js';
 import { HOUR_MS, type TestStore, testStore } from '../support/testStore.js';
+import { until } from '../support/until.js';
 import { within } from '../support/within.js';
 
 const QUICK = { file: 'KH', pollMs: 1, retryDelayMsMin: 1, retryDelayMsMax: 1 };
@@ -110,7 +111,7 @@ t.test(
     store.dueAlarms(10);
     const { items, close } = await reading(t, { file: 'HT', peer: 'oem', until: 'asked' }, place);
     const nothing = items.next();
-    while (store.status().deadLetters === 0) await new Promise(setImmediate);
+    await until('a dead letter', () => store.status().deadLetters > 0);
     t.match(store.deadLetters(), [
       { origin: asked('A').name, code: 'COMMAND_EXPIRED', reason: /was asked, and has not/ },
     ]);

@@ -56,6 +56,22 @@ t.test('spoiled lines are dead letters with number, reason and text; the rest go
   t.equal(Buffer.from(store.deadLetter(1)!.raw!).toString(), 'spoiled');
 });
 
+t.test('a number in the name of a file is told to nobody', async (t) => {
+  const name = '89860000000000000017.ndjson';
+  const directory = t.testdir({ [name]: '{"a":1}\nspoiled\n' });
+  const { store, log } = await testStore(t, { path: `${directory}/archive.db` });
+  const context = bareContext({ directory, store, log });
+  const run = async () => {
+    const sink = keepingSink();
+    await drive(spec.create(optionsOf(spec, { path: name }), context) as Source, [], sink);
+    return sink.items;
+  };
+  t.match(await run(), [{ origin: /^#[0-9a-f]{8}\.ndjson:1$/ }]);
+  t.match(store.deadLetters(), [{ origin: /^#[0-9a-f]{8}\.ndjson:2$/ }]);
+  t.same(await run(), [], 'it is known again by its whole name');
+  t.notMatch(JSON.stringify([log.lines, store.deadLetters()]), '8986');
+});
+
 t.test('a file that was read to its end gives nothing more, until it changes', async (t) => {
   const { source, file } = await trial(t, numbered(5));
   const read = async (options?: object) => {

@@ -9,7 +9,7 @@ export interface Violation {
 }
 
 /** Folders by floor; imports run downward only (design.md, "The house"). */
-const FLOORS: readonly (readonly string[])[] = [
+export const FLOORS: readonly (readonly string[])[] = [
   ['contract'],
   ['crypto'],
   ['notice'],
@@ -46,7 +46,7 @@ const BANS: readonly Ban[] = [
   {
     pattern: /\bMath\.random\s*\(/g,
     instead: 'use node:crypto, or the seeded demo/random.ts',
-    homes: ['connections/backOff.ts'],
+    homes: [],
   },
   {
     pattern: /\bJSON\.parse\s*\(/g,
@@ -73,11 +73,16 @@ const BANS: readonly Ban[] = [
   },
 ];
 /** Waiting by the clock makes a test slow or wrong. */
+const WAIT = 'wait for the event itself';
+const PATIENT = ['test/support'];
+/** They name what is not allowed. */
+const OF_ITSELF = ['test/support/architecture.ts', 'test/architecture.test.ts'];
+const TIMERS = /^(?:node:)?timers(?:\/promises)?$/;
 const TEST_BANS: readonly Ban[] = [
   {
-    pattern: /(?<![.])\bsetTimeout\s*\(|timers\/promises/g,
-    instead: 'wait for the event itself',
-    homes: ['test/support'],
+    pattern: /(?<![.])\bsetTimeout\s*\(/g,
+    instead: WAIT,
+    homes: PATIENT,
   },
   { pattern: /\.only\s*\(|\b(?:skip|todo):\s*true\b/g, instead: 'run every test', homes: [] },
 ];
@@ -105,6 +110,7 @@ export function violations(files: ReadonlyMap<string, string>): Violation[] {
   return [
     ...imports.flatMap(misdirected),
     ...strayPackages(imports),
+    ...imports.flatMap(sleeping),
     ...unimported(files, imports),
     ...[...files].flatMap(([file, text]) => tooLong(file, text)),
     ...[...files].flatMap(([file, text]) => banned(file, text)),
@@ -176,6 +182,12 @@ function strayPackages(imports: readonly Import[]): Violation[] {
   return found;
 }
 
+/** A specifier stands in a string, which a search for banned calls does not see. */
+function sleeping({ file, line, specifier }: Import): Violation[] {
+  if (!isIn(file, ['test']) || isIn(file, [...PATIENT, ...OF_ITSELF]) || !TIMERS.test(specifier)) return [];
+  return [{ file, line, message: `imports ${specifier}: ${WAIT}` }];
+}
+
 function unimported(files: ReadonlyMap<string, string>, imports: readonly Import[]): Violation[] {
   const imported = new Set(imports.map(targetOf));
   return [...files.keys()]
@@ -197,8 +209,7 @@ function banned(file: string, text: string): Violation[] {
   const code = bare(text);
   const inCode = [...BANS, ...(isIn(file, ['test']) ? TEST_BANS : [])].flatMap((ban) => hits(file, code, ban));
   // These stand in comments, so the text is read as it is; but for the file that names them.
-  const ofItself = file === 'test/support/architecture.ts' || file === 'test/architecture.test.ts';
-  return ofItself ? inCode : [...inCode, ...COMMENT_BANS.flatMap((ban) => hits(file, text, ban))];
+  return OF_ITSELF.includes(file) ? inCode : [...inCode, ...COMMENT_BANS.flatMap((ban) => hits(file, text, ban))];
 }
 
 function hits(file: string, code: string, { pattern, instead, homes }: Ban): Violation[] {

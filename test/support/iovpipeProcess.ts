@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { cleanEnvironment } from './cleanEnvironment.js';
 
 const MAIN = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 const CLOCK = new URL('./movedClock.js', import.meta.url).href;
@@ -39,9 +40,7 @@ export class IovpipeProcess {
     lifetimeMs: number = LIFETIME_MS,
     more: Readonly<Record<string, string>> = {},
   ) {
-    // without the tester's own secrets, and without what the test runner would load into the process
-    const { CREDENTIALS_DIRECTORY: _, NODE_OPTIONS: __, ...env } = process.env;
-    env.IOVPIPE_TEST_CLOCK_OFFSET_MS = String(nowMs - Date.now());
+    const env = { ...cleanEnvironment(), IOVPIPE_TEST_CLOCK_OFFSET_MS: String(nowMs - Date.now()) };
     this.#child = spawn(process.execPath, ['--import', CLOCK, MAIN, ...words], {
       cwd: folder,
       env: { ...env, ...more },
@@ -56,9 +55,9 @@ export class IovpipeProcess {
     });
   }
 
-  /** Resolves with the first line, of those said already or yet to come, that is looked for; rejects where none came. */
-  says(wanted: (said: Said) => boolean): Promise<Said> {
-    const before = this.said.find(wanted);
+  /** Resolves with the first line, of those said since `from` or yet to come, that is looked for; rejects where none came. */
+  says(wanted: (said: Said) => boolean, from = 0): Promise<Said> {
+    const before = this.said.slice(from).find(wanted);
     if (before) return Promise.resolve(before);
     return new Promise((resolve, reject) => {
       const listener = (said: Said | undefined) => {

@@ -1,22 +1,24 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import type { Test } from 'tap';
 import { spec } from '../../connections/kafka.js';
 import type { KafkaConnection } from '../../connections/kafkaConnection.js';
-import { loadRdKafka, type Mark, type Message, type Place } from '../../connections/rdkafka.js';
+import {
+  loadRdKafka,
+  type Message,
+  type Place,
+  type RdClient,
+  type RdConsumer,
+  type RdKafka,
+  type RdWatermarks,
+} from '../../connections/rdkafka.js';
+import { freePort } from '../../demo/site.js';
 import { keptLog } from './bareContext.js';
-import { freePort } from './freePort.js';
 import { optionsOf } from './options.js';
+import { type Control, ifHere, startService } from './service.js';
 import { within } from './within.js';
 
-const run = promisify(execFile);
-const STARTED_MS = 120_000;
 const ASKED_MS = 20_000;
 
 /** A real broker, and what tests ask of it themselves. */
@@ -33,13 +35,7 @@ export interface Kafka {
   /** What a group has committed; -1001 where nothing. */
   committed(group: string, topic: string, partitions?: number): Promise<number[]>;
   /** Of the broker; undefined for one that was offered. */
-  control?: {
-    signal(signal: 'SIGSTOP' | 'SIGCONT'): Promise<void>;
-    /** Ends it at once. */
-    kill(): Promise<void>;
-    /** Starts it again, on the same ports and with the same data. */
-    again(): Promise<void>;
-  };
+  control?: Control;
   stop(): Promise<void>;
 }
 
@@ -57,27 +53,7 @@ interface Admin {
   createTopic(topic: object, timeoutMs: number, done: (error?: Error) => void): void;
   disconnect(): void;
 }
-interface TestConsumer {
-  connect(options: object, done: (error?: Error) => void): void;
-  committed(
-    places: readonly Place[],
-    timeoutMs: number,
-    done: (error: Error | null, marks: (Place & { offset?: number })[]) => void,
-  ): void;
-  queryWatermarkOffsets(
-    topic: string,
-    partition: number,
-    timeoutMs: number,
-    done: (error: Error | null, marks: { lowOffset: number; highOffset: number }) => void,
-  ): void;
-  assign(marks: readonly Mark[]): void;
-  unassign(): void;
-  setDefaultConsumeTimeout(ms: number): void;
-  consume(count: number, done: (error: Error | null, messages: Message[]) => void): void;
-  disconnect(done: () => void): void;
-}
-interface TestProducer {
-  connect(options: object, done: (error?: Error) => void): void;
+interface TestProducer extends Pick<RdClient, 'connect' | 'disconnect'> {
   produce(
     topic: string,
     partition: number,
@@ -88,12 +64,9 @@ interface TestProducer {
     headers: object[],
   ): void;
   flush(timeoutMs: number, done: (error?: Error) => void): void;
-  poll(): void;
-  disconnect(done: () => void): void;
 }
-interface TestLibrary {
+interface TestLibrary extends Pick<RdKafka, 'KafkaConsumer'> {
   AdminClient: { create(settings: object): Admin };
-  KafkaConsumer: new (settings: object, topicSettings: object) => TestConsumer;
   Producer: new (settings: object, topicSettings: object) => TestProducer;
 }
 
@@ -102,83 +75,47 @@ interface TestLibrary {
  * @param certificate for its secure listener: key and certificate, PEM
  * @returns undefined where none is to be had, or node-rdkafka is not built; under CI that is an error
  */
-export async function startKafka(certificate?: string): Promise<Kafka | undefined> {
-  try {
+export function startKafka(certificate?: string): Promise<Kafka | undefined> {
+  return ifHere(async () => {
     const library = (await loadRdKafka()) as unknown as TestLibrary;
     const offered = process.env.IOVPIPE_KAFKA_BROKERS;
     if (offered) return { ...client(library, offered), secureBrokers: '', stop: async () => undefined };
-    return await start(library, certificate);
-  } catch (error) {
-    if (process.env.CI) throw error;
-    return undefined;
-  }
+    return start(library, certificate);
+  });
+}
+
+/** A broker for a test file, stopped with it, and tests that have it to talk to: without one they are skipped. */
+export async function kafkaTests(t: Test, certificate?: string) {
+  const kafka = await startKafka(certificate);
+  if (kafka) t.teardown(() => kafka.stop());
+  const test = (name: string, work: (t: Test, broker: Kafka) => Promise<void>): void => {
+    t.test(name, { skip: kafka ? false : 'no Kafka (java, mvn, node-rdkafka)' }, async (t) => {
+      if (kafka) await work(t, kafka);
+    });
+  };
+  return { kafka, test };
 }
 
 async function start(library: TestLibrary, certificate?: string): Promise<Kafka> {
-  const directory = await mkdtemp(join(tmpdir(), 'iovpipe-kafka-'));
-  if (certificate !== undefined) await writeFile(join(directory, 'server.pem'), certificate, { mode: 0o600 });
-  const script = await scriptPath();
   const [port, secure, controller] = [await freePort(), await freePort(), await freePort()];
-  const signal = async (name: NodeJS.Signals) =>
-    void process.kill(Number(await readFile(join(directory, 'kafka.pid'), 'utf8')), name);
-  const stop = async () => {
-    await run(script, ['stop', directory]);
-    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
-  };
-  try {
-    await run(script, ['start', directory, ...[port, secure, controller].map(String)]);
-    await listening(port, directory);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  return {
-    ...client(library, `127.0.0.1:${port}`),
-    secureBrokers: `127.0.0.1:${secure}`,
-    control: {
-      signal,
-      kill: () => signal('SIGKILL'),
-      again: async () => {
-        await run(script, ['again', directory]);
-        await listening(port, directory);
-      },
-    },
-    stop,
-  };
+  const { control, stop } = await startService({
+    script: 'kafka.sh',
+    args: [port, secure, controller],
+    files: certificate === undefined ? {} : { 'server.pem': certificate },
+    isUp: () => takesConnections(port),
+    startedMs: 120_000,
+  });
+  return { ...client(library, `127.0.0.1:${port}`), secureBrokers: `127.0.0.1:${secure}`, control, stop };
 }
 
-/** The script stands beside the sources; tests run compiled, one folder deeper. */
-async function scriptPath(): Promise<string> {
-  const path = fileURLToPath(new URL('../../../test/services/kafka.sh', import.meta.url));
-  await access(path);
-  return path;
-}
-
-/** Resolves when the broker takes connections; rejects with its last words where it does not come up. */
-async function listening(port: number, directory: string): Promise<void> {
-  const endsAt = performance.now() + STARTED_MS;
-  for (;;) {
-    const socket = connect(port, '127.0.0.1');
-    const isUp = await once(socket, 'connect').then(
-      () => true,
-      () => false,
-    );
-    socket.destroy();
-    if (isUp) return;
-    const pid = Number(await readFile(join(directory, 'kafka.pid'), 'utf8'));
-    if (performance.now() > endsAt || !isAlive(pid)) {
-      throw new Error(`Kafka did not start: ${(await readFile(join(directory, 'kafka.log'), 'utf8')).slice(-2_000)}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
+async function takesConnections(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  const isUp = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  );
+  socket.destroy();
+  return isUp;
 }
 
 type Client = Pick<Kafka, 'brokers' | 'topic' | 'produce' | 'contents' | 'committed'>;
@@ -187,7 +124,7 @@ function client(library: TestLibrary, brokers: string): Client {
   const settings = { 'bootstrap.servers': brokers, log_level: 0 };
   const places = (topic: string, partitions: number) =>
     Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
-  const consuming = <Result>(group: string, work: (consumer: TestConsumer) => Promise<Result>) => {
+  const consuming = <Result>(group: string, work: (consumer: RdConsumer) => Promise<Result>) => {
     const consumer = new library.KafkaConsumer({ ...settings, 'group.id': group, 'enable.auto.commit': false }, {});
     return using(consumer, work);
   };
@@ -215,7 +152,7 @@ function client(library: TestLibrary, brokers: string): Client {
         consumer.setDefaultConsumeTimeout(1_000);
         const found: Message[] = [];
         for (const place of places(topic, partitions)) {
-          const { lowOffset, highOffset } = await asked<{ lowOffset: number; highOffset: number }>('offsets', (done) =>
+          const { lowOffset, highOffset } = await asked<RdWatermarks>('offsets', (done) =>
             consumer.queryWatermarkOffsets(topic, place.partition, ASKED_MS, done),
           );
           consumer.assign([{ ...place, offset: lowOffset }]);
@@ -229,7 +166,7 @@ function client(library: TestLibrary, brokers: string): Client {
       }),
     committed: (group, topic, partitions = 1) =>
       consuming(group, async (consumer) => {
-        const marks = await asked<(Place & { offset?: number })[]>('committed offsets', (done) =>
+        const marks = await asked<readonly (Place & { offset?: number })[]>('committed offsets', (done) =>
           consumer.committed(places(topic, partitions), ASKED_MS, done),
         );
         return marks.map(({ offset = -1001 }) => offset);
@@ -237,10 +174,10 @@ function client(library: TestLibrary, brokers: string): Client {
   };
 }
 
-async function using<
-  Client extends { connect: TestConsumer['connect']; disconnect: TestConsumer['disconnect'] },
-  Result,
->(client: Client, work: (client: Client) => Promise<Result>): Promise<Result> {
+async function using<Client extends Pick<RdClient, 'connect' | 'disconnect'>, Result>(
+  client: Client,
+  work: (client: Client) => Promise<Result>,
+): Promise<Result> {
   await asked('the broker', (done) => client.connect({ allTopics: false, timeout: ASKED_MS }, done));
   try {
     return await work(client);

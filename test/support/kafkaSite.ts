@@ -1,20 +1,30 @@
 import type { Test } from 'tap';
 import { writeSite } from '../../demo/site.js';
-import { loadAndCheck } from '../../engine/check.js';
 import { systemClock } from '../../engine/clock.js';
 import { Engine } from '../../engine/engine.js';
-import { formatFault } from '../../engine/fault.js';
 import { keptLog } from './bareContext.js';
+import { checkedConfig } from './checkedConfig.js';
 import type { Produced } from './kafka.js';
-import { accountMessage, maker, registration } from './messages.js';
+import { accountMessage, iccidOf, maker, registration } from './messages.js';
+import { serve } from './serve.js';
+
+interface KafkaSiteOptions {
+  files?: Record<string, string>;
+  archive?: object;
+}
 
 /** A folder with a pipeline file between Kafka and the archive, for an engine here or a process of its own. */
-export function kafkaSite(folder: string, brokers: string, pipelines: string, files: Record<string, string> = {}) {
+export function kafkaSite(
+  folder: string,
+  brokers: string,
+  pipelines: string,
+  { files = {}, archive = { sqlite: { path: 'var/archive.db' } } }: KafkaSiteOptions = {},
+) {
   const pipeline = `timezone: Asia/Shanghai
 peers: \${file:peers.yaml}
 connections:
   bus: { kafka: { brokers: ["${brokers}"], retryDelayMsMax: 200, connectTimeoutMs: 1000 } }
-archive: { sqlite: { path: var/archive.db } }
+archive: ${JSON.stringify(archive)}
 pipelines:
 ${pipelines}`;
   return writeSite({ folder, pipeline, peers: { oem: maker }, secrets: {}, files });
@@ -41,7 +51,7 @@ export const plainFromTopic = (topic: string, options = '') => `  records-in:
 /** Records of table 8, each of a card of its own. */
 export function plainRecords(from: number, to: number): Produced[] {
   return Array.from({ length: to - from }, (_, index) => {
-    const ICCID = String(89860000000000000000n + BigInt(from + index));
+    const ICCID = iccidOf(from + index);
     return { value: JSON.stringify({ ...registration, ICCID }), key: ICCID };
   });
 }
@@ -50,24 +60,16 @@ export function plainRecords(from: number, to: number): Produced[] {
 export function registrations(from: number, to: number): Produced[] {
   return Array.from({ length: to - from }, (_, index) => {
     const number = from + index;
-    const record = { ...registration, ICCID: String(89860000000000000000n + BigInt(number)) };
+    const record = { ...registration, ICCID: iccidOf(number) };
     return { value: JSON.stringify(accountMessage(`R-${number}`, {}, record)), key: record.ICCID };
   });
 }
 
 /** An engine at work in this process, until it is told to stop. */
 export async function serving(t: Test, path: string) {
-  const { config, faults } = await loadAndCheck(path);
-  if (!config) throw new Error(faults.map(formatFault).join('\n'));
   const log = keptLog();
-  const engine = await Engine.open(config, { clock: systemClock, log, drainMs: 10_000 });
-  const stop = new AbortController();
-  const served = engine.serve(stop.signal, () => undefined);
-  served.catch(() => undefined);
-  const end = async () => {
-    stop.abort();
-    await served.finally(() => engine.close());
-  };
+  const engine = await Engine.open(await checkedConfig(path), { clock: systemClock, log, drainMs: 10_000 });
+  const { end } = serve(engine);
   t.teardown(() => end().catch(() => undefined));
   return { engine, log, end, stored: () => storedIn(engine.store) };
 }

@@ -25,6 +25,9 @@ export const registration: JsonObject = {
   CustomerCertDate: '20301231',
 };
 
+/** Of the card with this number. */
+export const iccidOf = (number: number): string => String(89860000000000000000n + BigInt(number));
+
 /** A message of table 7 from the maker; `changes` replaces fields, undefined removes them. */
 export function accountMessage(
   requestId: string,

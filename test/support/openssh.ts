@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { freePort } from './freePort.js';
+import { freePort } from '../../demo/site.js';
+import { ifHere, isAlive, startService } from './service.js';
 
 const run = promisify(execFile);
 
@@ -33,29 +33,26 @@ export async function startOpenSsh(
 ): Promise<OpenSsh | undefined> {
   const offered = process.env.IOVPIPE_TEST_SFTP;
   if (offered && !options.mode) return take(offered);
-  const directory = await mkdtemp(join(tmpdir(), 'iovpipe-sshd-'));
-  const script = await scriptPath();
+  return ifHere(() => start(options.mode));
+}
+
+async function start(mode?: string): Promise<OpenSsh> {
   const port = await freePort();
-  try {
-    await run(script, ['start', directory, String(port), ...(options.mode ? [options.mode] : [])]);
-  } catch (error) {
-    await rm(directory, { recursive: true, force: true });
-    if (process.env.CI) throw error;
-    return undefined;
-  }
-  const pid = (await readFile(join(directory, 'sshd.pid'), 'utf8')).trim();
+  const { directory, pid, stop } = await startService({
+    script: 'openssh.sh',
+    args: [port, ...(mode ? [mode] : [])],
+    isUp: async (directory) => (await readFile(join(directory, 'start.log'), 'utf8')).includes('Server listening'),
+  });
+  const listener = await pid();
   return {
     host: '127.0.0.1',
     port,
-    username: (await run('id', ['-un'])).stdout.trim(),
+    username: userInfo().username,
     privateKey: await readFile(join(directory, 'user_key'), 'utf8'),
     hostKey: (await run('ssh-keygen', ['-lf', join(directory, 'host_key.pub')])).stdout.split(' ')[1] ?? '',
     directory: join(directory, 'upload'),
-    connections: () => sessionsOf(pid),
-    async stop() {
-      await run(script, ['stop', directory]);
-      await rm(directory, { recursive: true, force: true });
-    },
+    connections: () => sessionsOf(listener),
+    stop,
   };
 }
 
@@ -69,35 +66,11 @@ async function take(path: string): Promise<OpenSsh> {
   };
 }
 
-/** The script stands beside the sources; tests run compiled, one folder deeper. */
-async function scriptPath(): Promise<string> {
-  const candidates = ['../services/openssh.sh', '../../../test/services/openssh.sh'];
-  for (const candidate of candidates) {
-    const path = fileURLToPath(new URL(candidate, import.meta.url));
-    if (
-      await access(path).then(
-        () => true,
-        () => false,
-      )
-    )
-      return path;
-  }
-  throw new Error('test/services/openssh.sh is missing');
-}
-
 /**
  * Living children of the listening sshd. Read synchronously: a listing that is read in pieces while connections come and go
  * counts some of them twice.
  */
-function sessionsOf(pid: string): number {
+function sessionsOf(pid: number): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
-  return children.filter(isAlive).length;
-}
-
-function isAlive(pid: string): boolean {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
-  } catch {
-    return false;
-  }
+  return children.map(Number).filter(isAlive).length;
 }

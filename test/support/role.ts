@@ -4,12 +4,12 @@ import type { Clock, Log } from '../../contract/context.js';
 import { relocate } from '../../demo/relocate.js';
 import type { RoleSite } from '../../demo/roles.js';
 import { writeSite } from '../../demo/site.js';
-import { loadAndCheck } from '../../engine/check.js';
 import { systemClock } from '../../engine/clock.js';
 import { Engine } from '../../engine/engine.js';
-import { formatFault } from '../../engine/fault.js';
 import type { SqliteStore } from '../../stores/sqlite/store.js';
 import type { LogLine } from './bareContext.js';
+import { checkedConfig } from './checkedConfig.js';
+import { serve } from './serve.js';
 import { within } from './within.js';
 
 const LINE_MS = 30_000;
@@ -73,20 +73,11 @@ export async function startRole(
   { clock = systemClock, drainMs = 2_000 }: { clock?: Clock; drainMs?: number } = {},
 ): Promise<RunningRole> {
   mkdirSync(site.folder, { recursive: true });
-  const { config, faults } = await loadAndCheck(writeSite(site));
-  if (!config) throw new Error(faults.map(formatFault).join('\n'));
+  const config = await checkedConfig(writeSite(site));
   const log = new HeardLog();
   const engine = await Engine.open(relocate(config, changes), { clock, log, drainMs });
-  const stop = new AbortController();
-  let serving: Promise<void> = Promise.resolve();
-  t.teardown(async () => {
-    stop.abort();
-    await serving;
-    await engine.close();
-  });
-  await new Promise<void>((resolve, reject) => {
-    serving = engine.serve(stop.signal, resolve);
-    serving.catch(reject);
-  });
+  const { ready, end } = serve(engine);
+  t.teardown(end);
+  await ready;
   return { engine, store: engine.store as SqliteStore, log, folder: site.folder, archive: config.archivePath };
 }

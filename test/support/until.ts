@@ -6,11 +6,11 @@ const LOOK_MS = 20;
  */
 export async function until(
   what: string,
-  condition: () => boolean,
+  condition: () => boolean | Promise<boolean>,
   { ms = 30_000, instead = () => '' }: { ms?: number; instead?: () => string } = {},
 ): Promise<void> {
   const endsAt = performance.now() + ms;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > endsAt) throw new Error(`${what}: not within ${ms} ms ${instead()}`);
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }

@@ -3,30 +3,18 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Test } from 'tap';
 import { makeCertificates } from '../../demo/certificates.js';
-import { freePort } from './freePort.js';
+import { freePort } from '../../demo/site.js';
 import { type Heard, post } from './httpsChannel.js';
+import { ACCOUNTS_IN, intakeAt, intakeFiles } from './intake.js';
 import { IovpipeProcess } from './iovpipeProcess.js';
-import { accountMessage, maker, registration } from './messages.js';
+import { accountMessage, registration } from './messages.js';
 import { writeSite } from './site.js';
 
 export const TOKEN = 'a token of some length';
 
-const pipelines = (intake: number, dashboard: string) => `peers: \${file:peers.yaml}
-connections:
-  t1: { https: { listen: "127.0.0.1:${intake}", cert: "\${file:t1.crt}", key: "\${secret:t1.key}" } }
-archive: { sqlite: { path: var/archive.db } }
-dashboard: ${dashboard}
+const pipelines = (intake: number, dashboard: string) => `${intakeAt(intake)}dashboard: ${dashboard}
 pipelines:
-  accounts-in:
-    source: { https: { on: t1, path: /t1/account, request: 7 } }
-    operators:
-      - authenticate: {}
-      - decrypt: { field: EncryptUserInfo, table: 8 }
-      - limitCards: { max: 1 }
-      - join: { cards: ICCID }
-      - order: { table: 12 }
-    sink: { archive: { kind: KH, code: "0002" } }
-  cards-in:
+${ACCOUNTS_IN}  cards-in:
     source: { file: { path: cards.ndjson } }
     operators:
       - join: { registrations: ICCID }
@@ -55,15 +43,9 @@ export async function watchedOperator(t: Test, options: { token?: boolean } = {}
   const token = options.token ? `, token: "\${secret:token}"` : '';
   writeSite(folder, {
     'pipeline.yaml': pipelines(intake, `{ listen: "127.0.0.1:${port}"${token} }`),
-    'peers.yaml': JSON.stringify({
-      oem: { ...maker, password: `\${secret:password}`, cipher: { ...maker.cipher, key: `\${secret:key}` } },
-    }),
+    ...intakeFiles(tls),
     'cards.ndjson': `${JSON.stringify({ ICCID: registration.ICCID, IMSI: '460040123456789' })}\n`,
-    't1.crt': tls.cert,
-    'secrets/t1.key': tls.key,
     'secrets/token': TOKEN,
-    'secrets/password': maker.password,
-    'secrets/key': maker.cipher?.key ?? '',
   });
   const daemon = new IovpipeProcess(['run'], folder);
   t.teardown(() => daemon.signal('SIGKILL'));

@@ -106,7 +106,6 @@ export class AlbumMaker {
       for (const place of places) {
         for (const [index, found] of (await place.find(lookUp)).entries()) {
           // a file may be called after its card or its owner: only the notice's names are told
-          // a file may be called after its card or its owner
           const told = toldName(found.fileName, `picture ${index + 1} in order of names`);
           judged.push(...this.#judge(found, { baseName, told, isReceived: place.isReceived === true }));
         }
