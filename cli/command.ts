@@ -32,8 +32,20 @@ export interface Command {
    * or where the pipeline file is no option.
    */
   audited?: true | ((given: Given) => AuditedCall | undefined);
-  /** @returns the exit code: 0 done, 1 refused input or configuration, 2 work failed, 64 wrong usage */
-  run(given: Given): Promise<number>;
+  /**
+   * @param commands all there are, for those that tell of them
+   * @returns the exit code: 0 done, 1 refused input or configuration, 2 work failed, 64 wrong usage
+   */
+  run(given: Given, commands: Commands): Promise<number>;
+}
+
+/** Every command by its name; a file is loaded when its command is called. */
+export type Commands = Readonly<Record<string, CommandEntry>>;
+
+export interface CommandEntry {
+  /** One line for `iovpipe help`. */
+  summary: string;
+  load(): Promise<{ command: Command }>;
 }
 
 export const EXIT = { done: 0, refused: 1, failed: 2, usage: 64 } as const;

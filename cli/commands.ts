@@ -1,13 +1,6 @@
-import type { Command } from './command.js';
+import type { Commands } from './command.js';
 
-export interface Entry {
-  /** One line for `iovpipe help`. */
-  summary: string;
-  load(): Promise<{ command: Command }>;
-}
-
-/** Every command but `help`, which shows them; a file is loaded when its command is called. */
-export const commands: Readonly<Record<string, Entry>> = {
+export const commands: Commands = {
   demo: {
     summary: 'car maker, operator and regulator on this machine, and a check of what arrived',
     load: () => import('./demo.js'),
@@ -35,7 +28,7 @@ export const commands: Readonly<Record<string, Entry>> = {
   top: { summary: 'what the daemon does now, live', load: () => import('./top.js') },
   tap: { summary: 'items as they pass, masked', load: () => import('./tap.js') },
   rekey: { summary: 'seals the archive at rest with another key', load: () => import('./rekey.js') },
-  audit: { summary: 'who looked at, retried or purged what', load: () => import('./audit.js') },
+  audit: { summary: 'who sent, looked at, retried or purged what', load: () => import('./audit.js') },
   test: { summary: 'runs the tests that stand beside a pipeline file', load: () => import('./test.js') },
   graph: { summary: 'draws the pipelines: mermaid, dot, SVG', load: () => import('./graph.js') },
   init: { summary: 'a pipeline file to begin with: operator, oem or regulator', load: () => import('./init.js') },
@@ -43,4 +36,5 @@ export const commands: Readonly<Record<string, Entry>> = {
   schema: { summary: 'the JSON schema of a pipeline file, for editors', load: () => import('./schema.js') },
   completion: { summary: 'completes command lines in bash, zsh and fish', load: () => import('./completion.js') },
   version: { summary: 'the version', load: () => import('./version.js') },
+  help: { summary: 'this page, or what a command does', load: () => import('./help.js') },
 };

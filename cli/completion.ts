@@ -1,4 +1,4 @@
-import { type Command, EXIT, oneOf, print } from './command.js';
+import { type Command, type Commands, EXIT, oneOf, print } from './command.js';
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
@@ -14,20 +14,20 @@ export const command: Command = {
   options: {},
   words: { '': SHELLS },
   positionalsMax: 1,
-  async run({ positionals: [word] }) {
+  async run({ positionals: [word] }, commands) {
     const shell = oneOf(SHELLS, word, 'completion');
-    const [{ all }, { scripts }] = await Promise.all([import('./help.js'), import('./completionScripts.js')]);
-    print(scripts[shell](await completables(all)));
+    const { scripts } = await import('./completionScripts.js');
+    print(scripts[shell](await completables(commands)));
     return EXIT.done;
   },
 };
 
 /** Loads every command; a shell does so once, when it reads the script. */
-async function completables(all: typeof import('./help.js')['all']) {
+async function completables(commands: Commands) {
   const { completableOf } = await import('./completionScripts.js');
   return Promise.all(
-    Object.entries(all).map(async ([name, entry]) =>
-      completableOf(name, entry.summary, (await entry.load()).command, Object.keys(all)),
+    Object.entries(commands).map(async ([name, entry]) =>
+      completableOf(name, entry.summary, (await entry.load()).command, Object.keys(commands)),
     ),
   );
 }

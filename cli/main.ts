@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { IovError } from '../contract/error.js';
 import { type Command, complain, EXIT, type Given } from './command.js';
-import { all as commands } from './help.js';
+import { commands } from './commands.js';
 
 /** Other spellings that people try. */
 const ALIASES: Readonly<Record<string, string>> = {
@@ -28,7 +28,7 @@ async function main(words: readonly string[]): Promise<number> {
   const given = parse(name, command, rest);
   if (typeof given === 'string') return misused(command, given);
   if (command.audited) await (await import('./audited.js')).noteCall(name, command, given);
-  return command.run(given);
+  return command.run(given, commands);
 }
 
 /** What was given, or what is wrong with it. */

@@ -1,7 +1,7 @@
-import type { Entry } from './commands.js';
+import type { Commands } from './command.js';
 
 /** The manual page of section 1, in man(7), made of the same words as `iovpipe help`. */
-export async function manPage(commands: Readonly<Record<string, Entry>>): Promise<string> {
+export async function manPage(commands: Commands): Promise<string> {
   const loaded = await Promise.all(
     Object.entries(commands).map(async ([name, entry]) => ({ name, summary: entry.summary, ...(await entry.load()) })),
   );

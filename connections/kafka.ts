@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
 import { defineConnection } from '../contract/component.js';
 
 const ms = (value: number, minimum: number, maximum: number, description: string) =>
@@ -61,7 +61,6 @@ const Options = Type.Object(
   },
   { additionalProperties: false },
 );
-export type KafkaOptions = Static<typeof Options>;
 
 export const spec = defineConnection({
   name: 'kafka',

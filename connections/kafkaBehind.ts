@@ -3,7 +3,7 @@ import type { Clock, Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { KafkaConnection } from './kafkaConnection.js';
 import { kafkaError } from './kafkaFailures.js';
-import type { Span } from './kafkaRange.js';
+import { KafkaRange, type Span } from './kafkaRange.js';
 import { keyOf, type Place, type RdConsumer, type RdDone } from './rdkafka.js';
 
 /** A consumer group that brings topics into the archive. */
@@ -74,7 +74,7 @@ async function spansBefore(
 ): Promise<Open> {
   const open: Open = new Map();
   for (const topic of topics) {
-    const range = kafka.range({ topic, prefetchBytesMax: PREFETCH_BYTES });
+    const range = new KafkaRange(kafka, { topic, prefetchBytesMax: PREFETCH_BYTES });
     try {
       await range.open(signal);
       const spans: Span[] = await range.spans('earliest', { timeMs });

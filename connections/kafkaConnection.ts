@@ -2,11 +2,7 @@ import { backOff } from '../contract/backOff.js';
 import type { Connection } from '../contract/connection.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
-import type { KafkaOptions } from './kafka.js';
-import { type GroupOptions, KafkaConsumer } from './kafkaConsumer.js';
 import { kafkaError } from './kafkaFailures.js';
-import { KafkaProducer, type ProducerOptions } from './kafkaProducer.js';
-import { KafkaRange, type RangeOptions } from './kafkaRange.js';
 import {
   eventError,
   type RdClient,
@@ -23,12 +19,30 @@ const METADATA_MS = 10_000;
 /** What a producer has not delivered by the time it is closed has failed, and is not waited for. */
 const FLUSH_MS = 1;
 
+export interface KafkaOptions {
+  brokers: readonly string[];
+  clientId: string;
+  /** PEM. */
+  tls?: { ca?: string; cert?: string; key?: string };
+  sasl?: { mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; username: string; password: string };
+  connectTimeoutMs: number;
+  requestTimeoutMs: number;
+  closeTimeoutMs: number;
+  retryDelayMsMin: number;
+  retryDelayMsMax: number;
+}
+
+/** A consumer, producer or range over this connection. */
+interface KafkaClient {
+  close(): Promise<void>;
+}
+
 /** A Kafka cluster as its consumers and producers share it: settings, patience, and what is told of its state. */
 export class KafkaConnection implements Connection {
   readonly lib: RdKafka;
   readonly options: KafkaOptions;
   readonly #context: Pick<Context, 'log' | 'place'>;
-  readonly #clients = new Set<KafkaConsumer | KafkaProducer | KafkaRange>();
+  readonly #clients = new Set<KafkaClient>();
   /** What is wrong now, and has been told. */
   readonly #troubles = new Set<string>();
 
@@ -38,31 +52,18 @@ export class KafkaConnection implements Connection {
     this.#context = context;
   }
 
-  consumer(options: GroupOptions): KafkaConsumer {
-    const consumer = new KafkaConsumer(this, options);
-    this.#clients.add(consumer);
-    return consumer;
-  }
-
-  producer(options: ProducerOptions): KafkaProducer {
-    const producer = new KafkaProducer(this, options);
-    this.#clients.add(producer);
-    return producer;
-  }
-
-  range(options: RangeOptions): KafkaRange {
-    const range = new KafkaRange(this, options);
-    this.#clients.add(range);
-    return range;
-  }
-
   /** Closes what its owner has left open. */
   async close(): Promise<void> {
     await Promise.all([...this.#clients].map((client) => client.close()));
   }
 
-  /** A client that has closed itself. */
-  left(client: KafkaConsumer | KafkaProducer | KafkaRange): void {
+  /** A client that is closed with this. */
+  joined(client: KafkaClient): void {
+    this.#clients.add(client);
+  }
+
+  /** One that has closed itself. */
+  left(client: KafkaClient): void {
     this.#clients.delete(client);
   }
 

@@ -55,6 +55,7 @@ export class KafkaConsumer {
   constructor(connection: KafkaConnection, options: GroupOptions) {
     this.#connection = connection;
     this.#options = options;
+    connection.joined(this);
   }
 
   /**

@@ -43,6 +43,7 @@ export class KafkaProducer {
   constructor(connection: KafkaConnection, options: ProducerOptions) {
     this.#connection = connection;
     this.#options = options;
+    connection.joined(this);
   }
 
   /**

@@ -47,6 +47,7 @@ export class KafkaRange {
   constructor(connection: KafkaConnection, options: RangeOptions) {
     this.#connection = connection;
     this.#options = options;
+    connection.joined(this);
   }
 
   /**

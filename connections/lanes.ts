@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
 import { defineConnection } from '../contract/component.js';
 import { TOPIC_NAME } from './kafka.js';
 
@@ -53,7 +53,6 @@ const Options = Type.Object(
   },
   { additionalProperties: false },
 );
-export type LanesOptions = Static<typeof Options>;
 
 export const spec = defineConnection({
   name: 'lanes',

@@ -2,9 +2,16 @@ import type { Connection } from '../contract/connection.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { KafkaConnection } from './kafkaConnection.js';
-import type { LanesOptions } from './lanes.js';
 import { Guard } from './lanesGuard.js';
-import { LanesMember } from './lanesMember.js';
+import { LanesMember, type MemberOptions } from './lanesMember.js';
+
+export interface LanesOptions extends MemberOptions {
+  /** The connection `kafka` that they are shared by. */
+  on: string;
+  marginMs: number;
+  guardMs: number;
+  takeOverMs: number;
+}
 
 /** Who has connections that lanes are needed for. */
 export interface LaneUser {

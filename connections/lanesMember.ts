@@ -2,8 +2,15 @@ import { backOff } from '../contract/backOff.js';
 import { IovError } from '../contract/error.js';
 import type { KafkaConnection } from './kafkaConnection.js';
 import { kafkaError, OVERTAKEN } from './kafkaFailures.js';
-import type { LanesOptions } from './lanes.js';
 import { type Place, RD, type RdConsumer, type RdError, type RdMetadata, serve } from './rdkafka.js';
+
+export interface MemberOptions {
+  topic: string;
+  group: string;
+  sessionTimeoutMs: number;
+  renewMs: number;
+  revokeMs: number;
+}
 
 /** What becomes of the lanes, told as it happens. */
 export interface LanesHolder {
@@ -26,7 +33,7 @@ const POLL_MS = 100;
  */
 export class LanesMember {
   readonly #kafka: KafkaConnection;
-  readonly #options: LanesOptions;
+  readonly #options: MemberOptions;
   readonly #holder: LanesHolder;
   readonly #leaving = new AbortController();
   #client: RdConsumer | undefined;
@@ -40,7 +47,7 @@ export class LanesMember {
   #turning: NodeJS.Timeout | undefined;
   #revoking: Promise<void> | undefined;
 
-  constructor(kafka: KafkaConnection, options: LanesOptions, holder: LanesHolder) {
+  constructor(kafka: KafkaConnection, options: MemberOptions, holder: LanesHolder) {
     this.#kafka = kafka;
     this.#options = options;
     this.#holder = holder;

@@ -7,6 +7,23 @@ export interface WindowKey {
   type: 'P' | 'F';
 }
 
+/** A window as the ledger has it. */
+export interface WindowRow extends WindowKey {
+  id: number;
+  /**
+   * Records with `fromPosition < position <= toPosition`; in an archive that is cut by time these are times of acceptance.
+   * Only the store that made the row reads them.
+   */
+  fromPosition: number;
+  toPosition: number;
+  pipeline: string;
+  state: 'open' | 'delivered';
+  plannedAt: number;
+  deliveredAt?: number;
+  /** How its files were cut, fixed at the first run: `{bytesMax, format, …}` as JSON. */
+  options: string;
+}
+
 /**
  * What a text file or an album is called and how it is to be encrypted; of a text file known once it is complete (its name
  * says `end`).

@@ -1,4 +1,4 @@
-import type { DueFile, NewRecord } from './store.js';
+import type { DueFile } from './dueFile.js';
 
 /** A batch or an album that somebody has sent, verified. */
 export interface NewReceivedFile {
@@ -40,7 +40,11 @@ export interface ReceivedFile extends NewReceivedFile {
 }
 
 /** A record of a received batch; kind and code are those of its file. */
-export type ReceivedRecord = Pick<NewRecord, 'bytes' | 'iccid' | 'requestId'>;
+export interface ReceivedRecord {
+  bytes: Uint8Array;
+  iccid?: string;
+  requestId?: string;
+}
 
 /** The files of one kind and code of a sender. */
 export interface Stream {

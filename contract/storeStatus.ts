@@ -1,4 +1,4 @@
-import type { WindowRow } from './store.js';
+import type { WindowRow } from './file.js';
 
 export interface StoreStatus {
   records: { kind: string; code: string; count: number; bytes: number; lastAcceptedAt: number }[];

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { isLoopback } from '../connections/listenAddress.js';
 import { sameText } from '../crypto/sameText.js';
-import { isLoopback } from '../engine/dashboardRules.js';
 
 const FAILURES_MAX = 10;
 const FAILURES_FORGOTTEN_MS = 60_000;

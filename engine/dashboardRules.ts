@@ -1,13 +1,9 @@
 import type { Static } from 'typebox';
-import { listenAddress } from '../connections/listenAddress.js';
+import { isLoopback, listenAddress } from '../connections/listenAddress.js';
 import type { CheckedDashboard } from './config.js';
 import type { DashboardOptions } from './configSchema.js';
 import type { Faults } from './fault.js';
 import type { Located } from './located.js';
-
-/** Names and addresses that only this machine can call. */
-export const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 
 /** Whoever can reach the page can read and send again; on an address that others reach it asks who they are. */
 export function checkDashboard(root: Located, faults: Faults): void {

@@ -1,7 +1,7 @@
 import { committedBy } from '../connections/kafkaBehind.js';
 import type { KafkaConnection } from '../connections/kafkaConnection.js';
 import { originOf, type Reading, readMessage, tagsOf } from '../connections/kafkaMessage.js';
-import type { Bound, KafkaRange, Span } from '../connections/kafkaRange.js';
+import { type Bound, KafkaRange, type Span } from '../connections/kafkaRange.js';
 import type { Message } from '../connections/rdkafka.js';
 import { IovError } from '../contract/error.js';
 import type { Tags } from '../contract/tags.js';
@@ -39,7 +39,7 @@ export class ArchivedTopic implements Archived {
     this.#wanted = wanted;
     this.#reading = reading;
     this.#silenceMs = connection.options.requestTimeoutMs;
-    this.#range = connection.range({ topic, prefetchBytesMax: PREFETCH_BYTES_MAX });
+    this.#range = new KafkaRange(connection, { topic, prefetchBytesMax: PREFETCH_BYTES_MAX });
   }
 
   async open(signal: AbortSignal): Promise<Part[]> {

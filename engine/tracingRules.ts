@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { isLoopback } from './dashboardRules.js';
+import { isLoopback } from '../connections/listenAddress.js';
 import type { Faults } from './fault.js';
 import type { Located } from './located.js';
 

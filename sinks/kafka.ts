@@ -55,7 +55,11 @@ export const spec = defineSink({
     { title: 'For the daemons that archive', yaml: 'on: bus\ntopic: accepted' },
     { title: 'Vehicles by their maker', yaml: 'on: bus\ntopic: vehicles\nkey: code\nlingerMs: 50' },
   ],
-  create: (options, context) => new KafkaSink(options, context),
+  async create(options, context) {
+    const { KafkaProducer } = await import('../connections/kafkaProducer.js');
+    const connection = context.connection<KafkaConnection>(options.on);
+    return new KafkaSink(options, context, new KafkaProducer(connection, options));
+  },
 });
 
 /** Records of one block that are under way at once. */
@@ -69,11 +73,11 @@ class KafkaSink implements Sink {
   readonly #stop = new AbortController();
   #attempts = 0;
 
-  constructor(options: Options, context: Context) {
+  constructor(options: Options, context: Context, producer: KafkaProducer) {
     this.#options = options;
     this.#context = context;
     this.concurrency = options.concurrency;
-    this.#producer = context.connection<KafkaConnection>(options.on).producer(options);
+    this.#producer = producer;
   }
 
   get steps(): number {

@@ -101,7 +101,11 @@ export const spec = defineSource({
       yaml: 'on: bus\ntopics: [accepted]\ngroup: iovpipe-archive\nas: bytes\nauthenticated: true',
     },
   ],
-  create: (options, context) => new KafkaSource(options, context),
+  async create(options, context) {
+    const { KafkaConsumer } = await import('../connections/kafkaConsumer.js');
+    const connection = context.connection<KafkaConnection>(options.on);
+    return new KafkaSource(options, context, new KafkaConsumer(connection, options));
+  },
 });
 
 /** One poll brings at most so many, so that the event loop has its turn in between. */
@@ -125,11 +129,11 @@ class KafkaSource implements Source {
   #closed = false;
   #wake: (() => void) | undefined;
 
-  constructor(options: Options, context: Context) {
+  constructor(options: Options, context: Context, consumer: KafkaConsumer) {
     this.#options = options;
     this.#context = context;
     this.#reading = { ...options, positions: options.topics.length === 1 };
-    this.#consumer = context.connection<KafkaConnection>(options.on).consumer(options);
+    this.#consumer = consumer;
   }
 
   async *read(signal: AbortSignal): AsyncGenerator<Item> {

@@ -38,7 +38,7 @@ async function offered(...words: string[]): Promise<string[]> {
 
 t.test('bash completes every command', async (t) => {
   const all = await offered('');
-  for (const name of [...Object.keys(commands), 'help']) t.ok(all.includes(name), name);
+  for (const name of Object.keys(commands)) t.ok(all.includes(name), name);
   t.strictSame(await offered('ver'), ['version']);
 });
 

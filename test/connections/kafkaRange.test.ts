@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { Bound } from '../../connections/kafkaRange.js';
+import { type Bound, KafkaRange } from '../../connections/kafkaRange.js';
 import type { Message } from '../../connections/rdkafka.js';
 import { freePort } from '../../demo/site.js';
 import { kafkaConnection, startKafka } from '../support/kafka.js';
@@ -25,7 +25,7 @@ async function readRange(
   partitions?: number[],
 ): Promise<string[]> {
   const bus = await kafkaConnection(brokers);
-  const range = bus.range({ topic, prefetchBytesMax: 1_048_576 });
+  const range = new KafkaRange(bus, { topic, prefetchBytesMax: 1_048_576 });
   try {
     await range.open(never);
     range.begin(await range.spans(from, to, partitions));
@@ -105,7 +105,7 @@ t.test('brokers that are away are told within the deadline', { skip }, async (t)
     connectTimeoutMs: 500,
     retryDelayMsMax: 100,
   });
-  const range = bus.range({ topic: 'any', prefetchBytesMax: 1_048_576 });
+  const range = new KafkaRange(bus, { topic: 'any', prefetchBytesMax: 1_048_576 });
   const begun = performance.now();
   await t.rejects(range.open(never), { code: 'KAFKA_UNREACHABLE', message: /1500 ms/ });
   t.ok(performance.now() - begun < 6_000);

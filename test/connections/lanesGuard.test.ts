@@ -12,8 +12,8 @@ const MS = 20_000;
 const GUARDED = fileURLToPath(new URL('../support/guardedProcess.js', import.meta.url));
 
 /** @param first what its first guards are, instead of ones that watch */
-function started(t: Test, ...first: string[]): { child: ChildProcess; ended: Promise<unknown[]> } {
-  const child = spawn(process.execPath, [GUARDED, String(GUARD_MS), ...first], {
+function started(t: Test, guardMs: number, ...first: string[]): { child: ChildProcess; ended: Promise<unknown[]> } {
+  const child = spawn(process.execPath, [GUARDED, String(guardMs), ...first], {
     env: cleanEnvironment(),
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
@@ -22,8 +22,11 @@ function started(t: Test, ...first: string[]): { child: ChildProcess; ended: Pro
 }
 
 /** A process with a guard beside it, which is watched when this resolves. */
-async function guarded(t: Test): Promise<{ child: ChildProcess; ended: Promise<unknown[]>; guard: number }> {
-  const { child, ended } = started(t);
+async function guarded(
+  t: Test,
+  guardMs = GUARD_MS,
+): Promise<{ child: ChildProcess; ended: Promise<unknown[]>; guard: number }> {
+  const { child, ended } = started(t, guardMs);
   const [guard] = (await within(MS, 'the guard', once(child, 'message'))) as [number];
   return { child, ended, guard };
 }
@@ -57,11 +60,12 @@ t.test('a process that is frozen for longer is killed, and its guard goes with i
 });
 
 t.test('a process that is frozen for a shorter time lives on, and ends when it wants to', async (t) => {
-  const { child, ended, guard } = await guarded(t);
+  // so long that a machine with much to do does not freeze it for as long
+  const { child, ended, guard } = await guarded(t, 8 * GUARD_MS);
   for (let times = 0; times < 3; times += 1) {
     child.kill('SIGSTOP');
-    const wakesAt = performance.now() + GUARD_MS / 2;
-    await until('half of the time', () => performance.now() > wakesAt);
+    const wakesAt = performance.now() + GUARD_MS;
+    await until('a while', () => performance.now() > wakesAt);
     child.kill('SIGCONT');
     const answer = once(child, 'message');
     child.send('are you there?');
@@ -104,7 +108,7 @@ t.test('where another guard cannot be started the process lives on, and tries it
 });
 
 t.test('where the first one cannot be started it is tried again, too', async (t) => {
-  const { child, ended } = started(t, '/nowhere');
+  const { child, ended } = started(t, GUARD_MS, '/nowhere');
   const lines = async () => {
     const answer = once(child, 'message');
     child.send('are you there?');
@@ -123,7 +127,7 @@ t.test('where the first one cannot be started it is tried again, too', async (t)
 
 t.test('one that hangs before it watches is killed, and another takes its place', async (t) => {
   const { first, pid } = hanging(t);
-  const { child, ended } = started(t, first);
+  const { child, ended } = started(t, GUARD_MS, first);
   await until('it hangs', () => pid() > 0, { ms: MS });
   child.send('guards again');
   const [lines] = await within(MS, 'an answer', once(child, 'message'));
@@ -136,7 +140,7 @@ t.test('one that hangs before it watches is killed, and another takes its place'
 
 t.test('neither one that hangs before it watches nor one that hangs later holds up a stop', async (t) => {
   const { first, pid } = hanging(t);
-  const starting = started(t, first);
+  const starting = started(t, GUARD_MS, first);
   await until('it hangs', () => pid() > 0, { ms: MS });
   starting.child.send('stop');
   t.same(await within(MS, 'the end', starting.ended), [0, null]);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
 import type { KafkaConnection } from '../../connections/kafkaConnection.js';
+import { KafkaProducer } from '../../connections/kafkaProducer.js';
 import type { Sink } from '../../contract/component.js';
 import type { Item, Lines } from '../../contract/item.js';
 import { oneLine } from '../../contract/oneLine.js';
@@ -130,7 +131,7 @@ test('in a full queue a message above its bound gives up its turn to the next on
   const name = await broker.topic();
   const bus: KafkaConnection = await kafkaConnection(broker.brokers);
   t.teardown(() => bus.close());
-  const producer = bus.producer({
+  const producer = new KafkaProducer(bus, {
     deliveryTimeoutMs: 20_000,
     lingerMs: 200,
     compression: 'none',

@@ -109,6 +109,7 @@ export function violations(files: ReadonlyMap<string, string>): Violation[] {
   const imports = [...files].flatMap(([file, text]) => importsOf(file, text));
   return [
     ...imports.flatMap(misdirected),
+    ...circles(imports),
     ...strayPackages(imports),
     ...imports.flatMap(sleeping),
     ...unimported(files, imports),
@@ -138,6 +139,7 @@ function targetOf({ file, specifier }: Import): string | undefined {
 
 const folderOf = (file: string) => file.split('/')[0] ?? '';
 const floorOf = (file: string) => FLOORS.findIndex((folders) => folders.includes(folderOf(file)));
+const staysOnFloor = (one: Import) => floorOf(targetOf(one) ?? '') === floorOf(one.file);
 const isIn = (file: string, homes: readonly string[]) =>
   homes.some((home) => file === home || file.startsWith(`${home}/`));
 
@@ -160,6 +162,33 @@ function misdirected(one: Import): Violation[] {
   return above === 0 && from !== to && APART.includes(from)
     ? say(`${from} and ${to} are neighbours; move what both need further down`)
     : [];
+}
+
+/**
+ * An import that leads back to where it stands, by whatever way on its floor: one over several floors runs upward somewhere,
+ * which is told. Types and what is loaded later count as well.
+ */
+function circles(imports: readonly Import[]): Violation[] {
+  const ways = new Map<string, Import[]>();
+  for (const one of imports.filter(staysOnFloor)) ways.set(one.file, [...(ways.get(one.file) ?? []), one]);
+  const found: Violation[] = [];
+  const done = new Set<string>();
+  const follow = (file: string, path: readonly string[]) => {
+    for (const one of ways.get(file) ?? []) {
+      const target = targetOf(one) ?? '';
+      if (path.includes(target)) {
+        const circle = [...path.slice(path.indexOf(target)), target].join(' → ');
+        found.push({
+          file,
+          line: one.line,
+          message: `imports ${target}, and so itself: ${circle}; part what both need`,
+        });
+      } else if (!done.has(target)) follow(target, [...path, target]);
+    }
+    done.add(file);
+  };
+  for (const file of ways.keys()) if (!done.has(file)) follow(file, [file]);
+  return found;
 }
 
 /** A package has one home, so that it can be replaced in one place. */
