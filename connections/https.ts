@@ -49,6 +49,13 @@ export const spec = defineConnection({
         maximum: 65_535,
         description: 'Connections at once; more are dropped.',
       }),
+      connectionsPerAddressMax: Type.Integer({
+        default: 1024,
+        minimum: 1,
+        maximum: 65_535,
+        description:
+          'Of these, connections of one address (IPv6: one network of 64 bits); more are dropped before the handshake, and others go on. Raise it to connectionsMax where all callers come through one address: a load balancer that hides theirs.',
+      }),
       handshakeTimeoutMs: milliseconds(10_000, 120_000, 'For the TLS handshake.'),
       headersTimeoutMs: milliseconds(10_000, 120_000, 'For all headers of a message.'),
       headersBytesMax: Type.Integer({

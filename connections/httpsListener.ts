@@ -7,6 +7,7 @@ import type { Static } from 'typebox';
 import type { Connection } from '../contract/connection.js';
 import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
+import { Callers } from './httpsCallers.js';
 import { addressOf, Exchange, type ExchangeBounds, type RouteOptions, rawAnswer, tooSlow } from './httpsExchange.js';
 import { Lockout, type LockoutOptions } from './lockout.js';
 
@@ -18,6 +19,7 @@ export interface ListenerOptions extends ExchangeBounds {
   clientCa?: string | undefined;
   allow: readonly string[];
   connectionsMax: number;
+  connectionsPerAddressMax: number;
   handshakeTimeoutMs: number;
   headersTimeoutMs: number;
   headersBytesMax: number;
@@ -40,6 +42,7 @@ export class HttpsListener implements Connection {
   readonly #routes = new Map<string, Route | undefined>();
   readonly #exchanges = new WeakMap<Duplex, Exchange>();
   readonly #sockets = new Set<Socket>();
+  readonly #byAddress: Callers;
   readonly #lockout: Lockout;
   #closed: Promise<void> | undefined;
 
@@ -47,6 +50,7 @@ export class HttpsListener implements Connection {
     this.#options = options;
     this.#log = log;
     this.#place = place;
+    this.#byAddress = new Callers(options.connectionsPerAddressMax);
     this.#lockout = new Lockout(options.lockout);
     this.#server = this.#createServer();
   }
@@ -135,32 +139,50 @@ export class HttpsListener implements Connection {
     server.on('connect', (request: IncomingMessage, socket: Duplex) => this.#refuse(socket, wrongMethod(request)));
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => this.#broken(error, socket));
     server.on('tlsClientError', (error) => this.#log.debug({ place: this.#place }, `TLS handshake: ${error.message}`));
-    server.on('drop', () =>
-      this.#log.warn({ place: this.#place, connectionsMax }, 'connection dropped: connectionsMax reached'),
+    server.on('drop', (dropped) =>
+      this.#dropped(addressOf(dropped ?? {}), 'connection dropped: connectionsMax reached', { connectionsMax }),
     );
     return server;
   }
 
-  /** Turns strangers away before the handshake, which is what a connection costs. */
+  /** Turns strangers and the greedy away before the handshake, which is what a connection costs. */
   #guard(server: Server): void {
     const allowed = allowList(this.#options.allow, this.#place);
     const [handshake] = server.listeners('connection');
     server.removeAllListeners('connection');
     server.on('connection', (socket: Socket) => {
-      const address = socket.remoteAddress ?? '';
-      if (this.#lockout.isOut(addressOf(socket), performance.now())) {
-        socket.destroy();
-        return;
-      }
-      if (allowed && !(isIP(address) && allowed.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4'))) {
-        this.#log.warn({ place: this.#place, address }, 'connection refused: its address is not in the allow list');
+      const address = addressOf(socket);
+      if (!this.#mayEnter(address, allowed)) {
         socket.destroy();
         return;
       }
       this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
+      socket.once('close', () => {
+        this.#sockets.delete(socket);
+        this.#byAddress.leave(address);
+      });
       handshake?.call(server, socket);
     });
+  }
+
+  /** Whether an address may have one more connection, which is counted until it leaves. */
+  #mayEnter(address: string, allowed: BlockList | undefined): boolean {
+    if (this.#lockout.isOut(address, performance.now())) return false;
+    if (allowed && !(isIP(address) && allowed.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4'))) {
+      this.#dropped(address, 'connection refused: its address is not in the allow list');
+      return false;
+    }
+    if (this.#byAddress.enter(address)) return true;
+    const { connectionsPerAddressMax } = this.#options;
+    const told = 'connection dropped: its address has connectionsPerAddressMax already';
+    this.#dropped(address, told, { connectionsPerAddressMax });
+    return false;
+  }
+
+  /** Says so once in a while for each address. */
+  #dropped(address: string, message: string, fields: object = {}): void {
+    if (this.#byAddress.isNews(address, performance.now()))
+      this.#log.warn({ place: this.#place, address, ...fields }, message);
   }
 
   #handle(request: IncomingMessage, response: ServerResponse): void {

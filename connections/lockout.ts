@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { callerOf } from './callerOf.js';
 
 export const LockoutOptions = Type.Object(
   {
@@ -6,7 +7,7 @@ export const LockoutOptions = Type.Object(
       default: 100,
       minimum: 1,
       maximum: 1_000_000,
-      description: 'Answers 401 to one address, after which it is shut out.',
+      description: 'Answers 401 to one address (of IPv6 to one network of 64 bits), after which it is shut out.',
     }),
     withinMs: Type.Integer({ default: 60_000, minimum: 1, maximum: 86_400_000, description: 'Counted over so long.' }),
     forMs: Type.Integer({
@@ -46,12 +47,13 @@ export class Lockout {
   /** True when this failure is the one too many. */
   failed(address: string, nowMs: number): boolean {
     const { failures, withinMs, forMs } = this.#options;
-    const known = this.#counts.get(address);
+    const caller = callerOf(address);
+    const known = this.#counts.get(caller);
     const anew = { failures: 0, sinceMs: nowMs, untilMs: known && nowMs < known.untilMs ? known.untilMs : 0 };
     const count = known && nowMs - known.sinceMs < withinMs ? known : anew;
     count.failures += 1;
-    this.#counts.delete(address);
-    this.#counts.set(address, count); // at the end: the oldest stands in front
+    this.#counts.delete(caller);
+    this.#counts.set(caller, count); // at the end: the oldest stands in front
     const [oldest] = this.#counts.keys();
     if (this.#counts.size > ADDRESSES_MAX && oldest !== undefined) this.#counts.delete(oldest);
     if (count.failures < failures || forMs === 0 || nowMs < count.untilMs) return false;
@@ -60,10 +62,11 @@ export class Lockout {
   }
 
   isOut(address: string, nowMs: number): boolean {
-    const count = this.#counts.get(address);
+    const caller = callerOf(address);
+    const count = this.#counts.get(caller);
     if (!count || count.untilMs === 0) return false;
     if (nowMs < count.untilMs) return true;
-    this.#counts.delete(address);
+    this.#counts.delete(caller);
     return false;
   }
 }

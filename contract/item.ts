@@ -24,6 +24,8 @@ export interface Item<Value = unknown> {
   effects: readonly Effect[];
   /** The item as it came, as JSON text, for the dead letters. */
   raw?: Uint8Array;
+  /** Its sender waits for the answer, and sends it again where it is told to. */
+  isAwaited?: true;
   /** W3C trace context of whoever sent it, as it came; not to be believed. */
   traceparent?: string;
 }

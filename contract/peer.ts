@@ -192,6 +192,14 @@ export const PeerOptions = Type.Object(
       default: [],
       description: 'Codes that the platform may speak for (table 7 and 10: Code).',
     }),
+    messagesPerSecondMax: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 100_000,
+        description:
+          'Signed messages a second that are taken from the platform over HTTPS, on all channels of a process together; after a pause a second’s worth at once. More are answered 604, to be sent again. Without it there is no limit.',
+      }),
+    ),
     cipher: Type.Optional(CipherOptions),
     dialect: Type.Optional(DialectOptions),
   },

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { Type } from 'typebox';
+import { type ReceiveRate, receiveRateOf } from '../connections/receiveRate.js';
 import { defineOperator, type Kernel } from '../contract/component.js';
 import { type Fault, IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 import type { Peer } from '../contract/peer.js';
+import type { Store } from '../contract/store.js';
 import type { JsonObject, Tags } from '../contract/tags.js';
 import { isObject } from '../notice/report.js';
 import { signatureMatches } from '../notice/signature.js';
@@ -12,7 +14,7 @@ export const spec = defineOperator({
   name: 'authenticate',
   summary: 'Lets a message pass when a known platform signed it and may speak for its Code.',
   description:
-    'Compares `Auth` with the peers file (tables 2 and 6): an unknown PlatformID, a wrong SignNature or a Code that is not among the platform’s `codes` is answered 401, a missing or ill-formed `Auth` 400, and with `operatorId` a command for another operator 400 too. The message itself stays as it is; from here on the item knows its platform, code, RequestID, OperType and, of a command, its ICCID.',
+    'Compares `Auth` with the peers file (tables 2 and 6): an unknown PlatformID, a wrong SignNature or a Code that is not among the platform’s `codes` is answered 401, a missing or ill-formed `Auth` 400, and with `operatorId` a command for another operator 400 too. Where the peer has a `messagesPerSecondMax`, a signed message above it is answered 604, to be sent again; what nobody waits for (from a topic, a file, the dead letters) is not counted. The message itself stays as it is; from here on the item knows its platform, code, RequestID, OperType and, of a command, its ICCID.',
   sections: ['5.1.2.1', '5.2.2.1', '6.1.1.1', '6.1.2.1'],
   takes: ['message'],
   gives: 'message',
@@ -56,14 +58,15 @@ export const spec = defineOperator({
     },
     { title: 'Commands of the regulator for China Mobile', yaml: 'peers: [regulator]\noperatorId: "0002"' },
   ],
-  create({ peers: names, operatorId }, { peers }) {
+  create({ peers: names, operatorId }, { peers, store }) {
     const chosen = names === undefined ? Object.values(peers) : names.flatMap((name) => peers[name] ?? []);
-    return new Authenticate(chosen, operatorId);
+    return new Authenticate(chosen, operatorId, store);
   },
 });
 
 class Authenticate implements Kernel {
   readonly #peers: ReadonlyMap<string, Peer>;
+  readonly #rates: ReadonlyMap<string, ReceiveRate | undefined>;
   /** Compared with where the platform is unknown, so that its answer takes as long as a wrong signature's. */
   readonly #nobody: Pick<Peer, 'platformId' | 'password'> = {
     platformId: '-',
@@ -72,9 +75,10 @@ class Authenticate implements Kernel {
 
   readonly #operatorId: string | undefined;
 
-  constructor(peers: readonly Peer[], operatorId: string | undefined) {
+  constructor(peers: readonly Peer[], operatorId: string | undefined, store: Store) {
     this.#operatorId = operatorId;
     this.#peers = new Map(peers.map((peer) => [peer.platformId, peer]));
+    this.#rates = new Map(peers.map((peer) => [peer.platformId, receiveRateOf(peer, store)]));
   }
 
   transform(item: Item): [Item] {
@@ -85,6 +89,8 @@ class Authenticate implements Kernel {
     if (!peer || !genuine) {
       throw new IovError('UNAUTHORIZED', 'Auth: unknown PlatformID or wrong SignNature');
     }
+    // only now: a stranger uses up nothing of it
+    if (item.isAwaited) refuseAbove(this.#rates.get(platformId));
     const code = message.Code;
     if (typeof code === 'string' && !peer.codes.includes(code)) {
       throw new IovError('UNAUTHORIZED', 'Code: not among the codes that this platform may speak for');
@@ -92,6 +98,12 @@ class Authenticate implements Kernel {
     if (this.#operatorId !== undefined) refuseForeign(message.OperatorID, this.#operatorId);
     return [{ ...item, tags: { ...item.tags, ...tagsOf(message), platformId } }];
   }
+}
+
+function refuseAbove(rate: ReceiveRate | undefined): void {
+  if (!rate || rate.take(performance.now())) return;
+  const bound = `messagesPerSecondMax ${rate.perSecond} of the platform`;
+  throw new IovError('OVERLOADED', `${bound} reached; the message may be sent again under the same RequestID`);
 }
 
 /** Tables 2 and 6, which are alike. */

@@ -216,6 +216,7 @@ class HttpsSource implements Source {
         receipt,
         effects: [],
         raw,
+        isAwaited: true,
         ...(traceparent !== undefined && { traceparent }),
       });
       this.#wake?.();

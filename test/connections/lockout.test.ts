@@ -52,6 +52,14 @@ t.test('addresses are remembered up to a bound', async (t) => {
   t.ok(lockout.isOut('address 10000', 1));
 });
 
+t.test('of IPv6 the network is shut out: whoever has one of its addresses has them all', async (t) => {
+  const lockout = new Lockout({ failures: 2, withinMs: 1_000, forMs: 1_000 });
+  t.notOk(lockout.failed('2001:db8::1', 0));
+  t.ok(lockout.failed('2001:db8:0:0:1::2', 0));
+  t.ok(lockout.isOut('2001:db8::3', 1));
+  t.notOk(lockout.isOut('2001:db8:0:1::3', 1));
+});
+
 t.test(
   'a listener answers 401 until it is too much, then cuts; what is refused otherwise does not count',
   async (t) => {

@@ -71,18 +71,30 @@ export interface Heard {
   body: { RequestID?: string; OprRst?: string; FailureCause?: string };
 }
 
-/** One POST over a connection of its own. */
+/** One POST over a connection of its own, from 127.0.0.1 or another address of this machine. */
 export function post(
   url: string,
   ca: string,
   body: string | Uint8Array,
-  options: { method?: string; client?: { cert: string; key: string }; headers?: Record<string, string> } = {},
+  options: {
+    method?: string;
+    client?: { cert: string; key: string };
+    headers?: Record<string, string>;
+    localAddress?: string;
+  } = {},
 ): Promise<Heard> {
   return new Promise((resolve, reject) => {
-    const { method = 'POST', client, headers } = options;
+    const { method = 'POST', client, headers, localAddress } = options;
     const sending = request(
       url,
-      { method, ca, agent: false, ...client, headers: { ...headers, 'content-length': Buffer.byteLength(body) } },
+      {
+        method,
+        ca,
+        agent: false,
+        localAddress,
+        ...client,
+        headers: { ...headers, 'content-length': Buffer.byteLength(body) },
+      },
       (reply) => {
         const chunks: Buffer[] = [];
         reply.on('data', (chunk: Buffer) => chunks.push(chunk));
