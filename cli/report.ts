@@ -2,9 +2,10 @@ import { IovError } from '../contract/error.js';
 import type { ReceivedDay } from '../contract/received.js';
 import { systemClock } from '../engine/clock.js';
 import { waitingLetters } from '../engine/deadLetters.js';
-import { cutoffOf, isCutoff, localTime } from '../notice/cutoff.js';
+import { cutoffOf, localTime } from '../notice/cutoff.js';
 import { type DayQuestion, type DayReport, dayReport, nameOf } from '../notice/dayReport.js';
 import { type Command, EXIT, type Given, print, printJson, textOption } from './command.js';
+import { dayOption } from './day.js';
 import { STORE_HELP, storeOptions, withStore } from './store.js';
 import { table } from './table.js';
 
@@ -39,10 +40,7 @@ export const command: Command = {
 /** @throws IovError USAGE */
 function questionOf(given: Given): DayQuestion {
   const nowMs = systemClock.now();
-  const day = textOption(given, 'day') ?? cutoffOf(nowMs).slice(0, 8);
-  if (!/^\d{8}$/.test(day) || !isCutoff(`${day}00`)) {
-    throw new IovError('USAGE', `--day: expected a day as YYYYMMDD, got ${JSON.stringify(day)}`);
-  }
+  const day = dayOption(given) ?? cutoffOf(nowMs).slice(0, 8);
   const names = (textOption(given, 'expect') ?? '').split(',').filter((name) => name !== '');
   const expected = names.map((name) => {
     const [, content, code] = /^(KH|CL)_([A-Za-z0-9-]{1,64})$/.exec(name.trim()) ?? [];

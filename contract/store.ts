@@ -1,14 +1,16 @@
 import type { CardContent, CardFilter, CardSide, CardState } from './card.js';
 import type { DueAlarm, DueFile, DueFileFilter, NewDueFile } from './dueFile.js';
-import type { FilePlan, FileState, WindowKey } from './file.js';
+import type { FilePlan, FileState, WindowKey, WindowRow } from './file.js';
 import type { Purges } from './purge.js';
 import type { NewReceivedFile, Received, ReceivedFile, ReceivedRecord } from './received.js';
 import type { NewSample, Samples } from './sample.js';
+import type { SentFilter, SentRequests } from './sent.js';
 import type { StoreStatus, TraceStep } from './storeStatus.js';
 import type { Tags } from './tags.js';
 
 export type { CardContent, CardFilter, CardSide, CardState } from './card.js';
 export type { DueAlarm, DueFile, DueFileFilter, NewDueFile } from './dueFile.js';
+export type { WindowRow } from './file.js';
 export type { StoreStatus, TraceStep } from './storeStatus.js';
 
 /** Something the store does inside a transaction; it may throw an IovError, which then undoes this item's effects alone. */
@@ -30,6 +32,10 @@ export interface Transaction {
   cardsOf(person: string, exceptIccid: string): number;
   addDeadLetter(letter: NewDeadLetter): void;
   deadLetterRetried(id: number): void;
+  /** What a letter is about lies elsewhere now, as its reason says. */
+  deadLetterMoved(letter: Pick<NewDeadLetter, 'pipeline' | 'origin' | 'reason'> & { raw: Uint8Array }): void;
+  /** What a letter is about has come again from where it came, and is right: it counts as sent again. */
+  deadLetterMended(pipeline: string, origin: string): void;
   setPosition(pipeline: string, source: string, position: Position): void;
   /** Notes a file; the first plan under a name stays, and is what comes back. */
   planFile(file: NewFile): FileRow;
@@ -123,22 +129,6 @@ export interface DeadLetterFilter {
   state?: DeadLetter['state'];
   afterId?: number;
   limit?: number;
-}
-
-export interface WindowRow extends WindowKey {
-  id: number;
-  /**
-   * Records with `fromPosition < position <= toPosition`; in an archive that is cut by time these are times of acceptance.
-   * Only the store that made the row reads them.
-   */
-  fromPosition: number;
-  toPosition: number;
-  pipeline: string;
-  state: 'open' | 'delivered';
-  plannedAt: number;
-  deliveredAt?: number;
-  /** How its files were cut, fixed at the first run: `{bytesMax, format, …}` as JSON. */
-  options: string;
 }
 
 export interface NewFile {
@@ -265,6 +255,8 @@ export interface Store {
   /** What the archive holds, where that is more than `status` can tell at once: on another machine. */
   totals?(): Promise<StoreStatus['records']>;
   trace(key: string): TraceStep[] | Promise<TraceStep[]>;
+  /** Who sent: requests accepted here, by day, platform, kind and code. Those that were purged since are counted, too. */
+  sent(filter: SentFilter): SentRequests[];
   deadLetters(filter?: DeadLetterFilter): DeadLetter[];
   deadLetter(id: number): DeadLetter | undefined;
   deadLetterRetried(id: number): void;

@@ -63,6 +63,8 @@ class DryCommits {
     const noted = {
       addDeadLetter: nothing,
       deadLetterRetried: nothing,
+      deadLetterMoved: nothing,
+      deadLetterMended: nothing,
       setPosition: nothing,
       addDueFile: nothing,
       dueFileAsked: nothing,

@@ -75,3 +75,9 @@ function remember(transaction: Transaction, { kind, tags, textDigest }: RequestC
 function askerOf({ platformId, part }: Tags): string | undefined {
   return platformId === undefined || part === undefined ? platformId : `${platformId} card ${part}`;
 }
+
+/** The platform itself, of who asks: without the card, and without whom a command is for (commandRequest.ts). */
+export function senderOf({ kind, platformId }: Pick<StoredRequest, 'kind' | 'platformId'>): string {
+  const asker = platformId.replace(/ card \d+$/, '');
+  return kind === 'command' ? asker.replace(/ for .*$/s, '') : asker;
+}

@@ -3,14 +3,16 @@ import type { NewRecord, StoreStatus, Stretch, WindowRow } from '../../contract/
 import { rangesOf } from '../ranges.js';
 import { storedKind } from '../storedKind.js';
 import { type Database, guarded, type Statement } from './database.js';
+import { Tally } from './tally.js';
 
 /** So much is read at a time, and one more record: between two reads others may write. */
 const READ_BYTES = 256 * 1024;
 
 /** The records: appended in order of acceptance, read by window. */
 export class Archive {
+  /** Records and bytes by kind and code. */
+  readonly tally: Tally<[kind: string, code: string]>;
   readonly #append: Statement;
-  readonly #count: Statement;
   readonly #codes: Statement<string>;
   readonly #sizes: Statement<[seq: number, size: number]>;
   readonly #joined: Statement<Buffer | null>;
@@ -25,10 +27,12 @@ export class Archive {
       `INSERT INTO records (kind, code, iccid, request_id, platform_id, size, accepted_at, bytes)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     );
-    this.#count = database.prepare(
-      `INSERT INTO totals VALUES (?, ?, 1, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET records = records + 1, bytes = bytes + excluded.bytes, last_accepted_at = excluded.last_accepted_at`,
+    const count = database.prepare(
+      `INSERT INTO totals VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET records = records + excluded.records, bytes = bytes + excluded.bytes,
+         last_accepted_at = excluded.last_accepted_at`,
     );
+    this.tally = new Tally((key, rise) => count.run(...key, rise.count, rise.bytes, rise.at, rise.at));
     this.#codes = database
       .prepare<unknown[], string>('SELECT code FROM totals WHERE kind = ? AND first_accepted_at < ? ORDER BY code')
       .pluck();
@@ -62,7 +66,7 @@ export class Archive {
     const kind = storedKind(record);
     const size = bytes.byteLength;
     const { lastInsertRowid } = this.#append.run(kind, code, iccid, requestId, platformId, size, acceptedAt, bytes);
-    this.#count.run(kind, code, size, acceptedAt, acceptedAt);
+    this.tally.raise([kind, code], size, acceptedAt);
     return Number(lastInsertRowid);
   }
 

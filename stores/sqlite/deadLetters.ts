@@ -25,6 +25,8 @@ export class DeadLetters {
   readonly #list: Statement<DeadLetterRow>;
   readonly #get: Statement<DeadLetterRow>;
   readonly #retried: Statement;
+  readonly #moved: Statement;
+  readonly #mended: Statement;
   readonly #waiting: Statement<number>;
   readonly #about: Statement<DeadLetterRow>;
 
@@ -42,6 +44,8 @@ export class DeadLetters {
     );
     this.#get = database.prepare(`SELECT ${listed}, raw FROM dead_letters WHERE id = ?`);
     this.#retried = database.prepare(`UPDATE dead_letters SET state = 'retried' WHERE id = ?`);
+    this.#moved = database.prepare('UPDATE dead_letters SET reason = ?, raw = ? WHERE pipeline = ? AND origin = ?');
+    this.#mended = database.prepare(`UPDATE dead_letters SET state = 'retried' WHERE pipeline = ? AND origin = ?`);
     this.#waiting = database
       .prepare<unknown[], number>(`SELECT count(*) FROM dead_letters WHERE state = 'waiting'`)
       .pluck();
@@ -72,6 +76,14 @@ export class DeadLetters {
 
   retried(id: number): void {
     this.#retried.run(id);
+  }
+
+  moved({ pipeline, origin, reason, raw }: Pick<NewDeadLetter, 'pipeline' | 'origin' | 'reason' | 'raw'>): void {
+    this.#moved.run(reason, raw, pipeline, origin);
+  }
+
+  mended(pipeline: string, origin: string): void {
+    this.#mended.run(pipeline, origin);
   }
 
   waiting(): number {

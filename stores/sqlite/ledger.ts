@@ -3,6 +3,7 @@ import type { WindowKey } from '../../contract/file.js';
 import type { Purges } from '../../contract/purge.js';
 import type { Received } from '../../contract/received.js';
 import type { Samples } from '../../contract/sample.js';
+import type { SentFilter, SentRequests } from '../../contract/sent.js';
 import type {
   CardFilter,
   CardState,
@@ -67,6 +68,7 @@ export abstract class Ledger implements Omit<Store, RecordMethods> {
   readonly #dueFiles: DueFiles;
   readonly #cards: Cards;
   readonly #deadLetters: DeadLetters;
+  readonly #requests: Requests;
   protected readonly traces: Trace;
   protected readonly transactions: Transactions;
   readonly #group: GroupCommit;
@@ -83,6 +85,7 @@ export abstract class Ledger implements Omit<Store, RecordMethods> {
     this.#dueFiles = new DueFiles(database);
     this.#cards = new Cards(database);
     this.#deadLetters = new DeadLetters(database);
+    this.#requests = new Requests(database);
     this.traces = new Trace(database, {
       cards: this.#cards,
       windows: this.windows,
@@ -93,7 +96,7 @@ export abstract class Ledger implements Omit<Store, RecordMethods> {
     const samples = new SampleRows(database);
     const days = new ReceivedDays(database);
     const parts = {
-      requests: new Requests(database),
+      requests: this.#requests,
       samples,
       received: new ReceivedFiles(database, this.archive, this.#dueFiles),
       archive: this.archive,
@@ -103,7 +106,11 @@ export abstract class Ledger implements Omit<Store, RecordMethods> {
       files: this.files,
       dueFiles: this.#dueFiles,
     };
-    this.transactions = new Transactions(database, flush, given, (frame) => transactionOf(parts, frame));
+    const tallies = [this.archive.tally, this.#requests.tally];
+    const { clock, readOnly } = given;
+    this.transactions = new Transactions(database, flush, { clock, readOnly, tallies }, (frame) =>
+      transactionOf(parts, frame),
+    );
     this.#group = new GroupCommit(this.transactions, flush, given.bounds);
     const now = () => this.clock.now();
     const read = <Result>(work: () => Result) => this.transactions.read('looking at what is to be purged', work);
@@ -201,6 +208,10 @@ export abstract class Ledger implements Omit<Store, RecordMethods> {
       deadLetters: this.#deadLetters.waiting(),
       dueFiles: this.#dueFiles.counts(),
     }));
+  }
+
+  sent(filter: SentFilter): SentRequests[] {
+    return this.transactions.read('reading who sent', () => this.#requests.sent(filter));
   }
 
   deadLetters(filter?: DeadLetterFilter): DeadLetter[] {

@@ -1,5 +1,8 @@
+import type { SentFilter, SentRequests } from '../../contract/sent.js';
 import type { StoredRequest } from '../../contract/store.js';
+import { senderOf } from '../requestOnce.js';
 import type { Database, Statement } from './database.js';
+import { Tally } from './tally.js';
 
 interface RequestRow {
   platform_id: string;
@@ -12,10 +15,19 @@ interface RequestRow {
   accepted_at: number;
 }
 
+/** In the order of its key, by day. */
+export const SENT = `
+  SELECT day, platform_id AS platformId, kind, code, requests, first_accepted_at AS firstAt, last_accepted_at AS lastAt
+  FROM sent WHERE day BETWEEN @first AND @last AND (@platformId IS NULL OR platform_id = @platformId)
+  ORDER BY day DESC, platform_id, kind DESC, code LIMIT @limit`;
+
 /** Requests seen: a RequestID is unique for its platform, and answered alike each time it comes. */
 export class Requests {
+  /** Requests by sender, kind and code. */
+  readonly tally: Tally<[sender: string, kind: string, code: string]>;
   readonly #get: Statement<RequestRow>;
   readonly #put: Statement;
+  readonly #sent: Statement<SentRequests>;
 
   constructor(database: Database) {
     this.#get = database.prepare('SELECT * FROM requests WHERE request_id = ? AND platform_id = ?');
@@ -23,6 +35,12 @@ export class Requests {
       `INSERT INTO requests (request_id, platform_id, kind, code, iccid, digest, text_digest, accepted_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     );
+    const put = database.prepare(
+      `INSERT INTO sent VALUES (strftime('%Y%m%d', @at / 1000, 'unixepoch', '+8 hours'), @sender, @kind, @code, @count, @at, @at)
+       ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, last_accepted_at = excluded.last_accepted_at`,
+    );
+    this.tally = new Tally(([sender, kind, code], { count, at }) => put.run({ sender, kind, code, count, at }));
+    this.#sent = database.prepare(SENT);
   }
 
   get(platformId: string, requestId: string): StoredRequest | undefined {
@@ -33,6 +51,13 @@ export class Requests {
   remember(request: Omit<StoredRequest, 'acceptedAt'>, acceptedAt: number): void {
     const { platformId, requestId, kind, code, iccid, digest, textDigest } = request;
     this.#put.run(requestId, platformId, kind, code, iccid, digest, textDigest, acceptedAt);
+    this.tally.raise([senderOf(request), kind, code], 0, acceptedAt);
+  }
+
+  /** Reads counts, never the requests themselves. */
+  sent({ day, platformId, limit }: SentFilter): SentRequests[] {
+    const days = { first: day ?? '00000000', last: day ?? '99999999' };
+    return this.#sent.all({ ...days, platformId: platformId ?? null, limit });
   }
 }
 

@@ -36,6 +36,8 @@ export function transactionOf(parts: TransactionParts, { id, now, acceptedAt, af
     cardsOf: (person, exceptIccid) => parts.cards.ofPerson(person, exceptIccid),
     addDeadLetter: (letter) => parts.deadLetters.add(letter, acceptedAt()),
     deadLetterRetried: (id) => parts.deadLetters.retried(id),
+    deadLetterMoved: (letter) => parts.deadLetters.moved(letter),
+    deadLetterMended: (pipeline, origin) => parts.deadLetters.mended(pipeline, origin),
     setPosition: (pipeline, source, position) => parts.windows.setPosition(pipeline, source, position),
     planFile: (file) => parts.files.plan(file, acceptedAt()),
     // deadlines go by the clock as it is, and not by that of the archive, which never goes back

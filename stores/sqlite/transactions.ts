@@ -3,6 +3,10 @@ import { IovError } from '../../contract/error.js';
 import type { Effect, Transaction } from '../../contract/store.js';
 import { type Database, guarded, type Statement, sqliteCode, storeFailed } from './database.js';
 import type { LogFlush } from './logFlush.js';
+import type { Tally } from './tally.js';
+
+/** Counts that are written at the end. */
+type Counts = Pick<Tally<never>, 'mark' | 'undo' | 'write'>;
 
 /** What a transaction is made with: the time that holds for all it writes, and a place for what is to run last. */
 export interface Frame {
@@ -17,6 +21,7 @@ export class Transactions {
   readonly #database: Database;
   readonly #log: LogFlush;
   readonly #clock: Clock;
+  readonly #tallies: readonly Counts[];
   readonly #transaction: Transaction;
   readonly #time: Statement<number>;
   readonly #begin: Statement;
@@ -29,13 +34,14 @@ export class Transactions {
   constructor(
     database: Database,
     log: LogFlush,
-    given: { clock: Clock; readOnly: boolean },
+    given: { clock: Clock; readOnly: boolean; tallies: readonly Counts[] },
     make: (frame: Frame) => Transaction,
   ) {
-    const { clock, readOnly } = given;
+    const { clock, readOnly, tallies } = given;
     this.#database = database;
     this.#log = log;
     this.#clock = clock;
+    this.#tallies = tallies;
     this.#transaction = make({
       id: () => this.#id,
       now: () => this.#clock.now(),
@@ -77,10 +83,12 @@ export class Transactions {
       this.#begin.run();
       const result = work(this.#transaction);
       this.#runLast();
+      for (const tally of this.#tallies) tally.write();
       this.#statements.commit.run();
       return result;
     } catch (thrown) {
       this.#afterwards = [];
+      for (const tally of this.#tallies) tally.undo(0);
       // SQLite itself has rolled back after some failures, a full disk among them
       if (this.#database.inTransaction) this.#statements.rollback.run();
       throw sqliteCode(thrown) ? storeFailed(thrown, doing) : thrown;
@@ -99,6 +107,7 @@ export class Transactions {
    */
   runApart(effects: readonly Effect[]): IovError | undefined {
     this.#statements.save.run();
+    const marks = this.#tallies.map(({ mark }) => mark);
     try {
       for (const effect of effects) effect(this.#transaction);
       this.#runLast();
@@ -109,6 +118,7 @@ export class Transactions {
       const code = sqliteCode(thrown);
       if (!this.#database.inTransaction || (code && !code.startsWith('SQLITE_CONSTRAINT'))) throw thrown;
       this.#statements.undo.run();
+      for (const [index, tally] of this.#tallies.entries()) tally.undo(marks[index] ?? 0);
       this.#statements.release.run();
       return IovError.from(thrown, 'an effect');
     }

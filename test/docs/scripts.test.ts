@@ -39,6 +39,7 @@ const ASKED: Readonly<Record<string, string[]>> = {
   cards: ['cards'],
   'purge --dry-run': ['purge', '--dry-run'],
   report: ['report', '--day', '20221116'],
+  'audit --sent': ['audit', '--sent'],
   list: ['list'],
   version: ['version'],
 };

@@ -20,6 +20,7 @@ t.test('an archive of four steps gets the indexes that a new one has', async (t)
   database.exec(`
     DROP INDEX due_files_expired;
     DROP INDEX due_files_by_term;
+    DROP TABLE sent;
     DROP TABLE elsewhere;
     DROP TABLE nodes;
     ALTER TABLE windows DROP COLUMN reopened_at;
