@@ -41,6 +41,8 @@ export interface SourceSpec<Options extends TObject = TObject> extends Described
   failuresGoTo: 'peer' | 'deadLetters' | 'run';
   /** `run` sources read until stopped; `window` sources read one window at each run of the schedule; `finite` ones end by themselves. */
   lasts: 'run' | 'window' | 'finite';
+  /** Where an option decides on that: how long it lasts with these options, instead of `lasts`. */
+  lastsFor?(options: Static<Options>): SourceSpec['lasts'];
   create(options: Static<Options>, context: Context): Promise<Source> | Source;
 }
 

@@ -85,7 +85,7 @@ class Check {
   #pipeline(name: string, located: Located): Steps {
     const at = (key: string) => located.children.get(key);
     const path = ['pipelines', name];
-    const source = this.#component('source', at('source'), [...path, 'source']);
+    const source = lasting(this.#component('source', at('source'), [...path, 'source']));
     const sink = this.#component('sink', at('sink'), [...path, 'sink']);
     const operators = [...(at('operators')?.children ?? [])].map(([index, item]) =>
       this.#component('operator', item, [...path, 'operators', index]),
@@ -141,6 +141,13 @@ class Check {
     const expected = `expected ${article} ${role} (${names.join(', ')})`;
     this.#faults.add(given.key ?? given.mark, path, `${expected}, got ${JSON.stringify(name)}${hint}`);
   }
+}
+
+/** A source whose options decide how long it lasts has a spec that says so. */
+function lasting(source: Step<'source'> | undefined): Step<'source'> | undefined {
+  if (!source?.valid || !source.spec.lastsFor) return source;
+  const lasts = source.spec.lastsFor(source.located.value as never);
+  return { ...source, spec: { ...source.spec, lasts } };
 }
 
 /** What a source gives; undefined where its options decide and are wrong. */

@@ -61,7 +61,10 @@ export function componentDocs(spec: ComponentSpec): string {
 function facts(spec: ComponentSpec): string {
   const lines: string[] = [];
   if (spec.role === 'operator' || spec.role === 'sink') lines.push(`- takes: ${shapeWords(spec.takes)}`);
-  if (spec.role === 'source') lines.push(`- gives: ${shapeWords([spec.gives])}`, `- lasts: ${LASTS[spec.lasts]}`);
+  if (spec.role === 'source') {
+    const lasts = `${LASTS[spec.lasts]}${spec.lastsFor ? ', unless an option says otherwise' : ''}`;
+    lines.push(`- gives: ${shapeWords([spec.gives])}`, `- lasts: ${lasts}`);
+  }
   if (spec.role === 'operator')
     lines.push(`- gives: ${spec.gives === 'same' ? 'what it takes' : shapeWords([spec.gives])}`);
   if (spec.sections) lines.push(`- notice: ${spec.sections.join(', ')}`);

@@ -11,8 +11,14 @@ export const fileOptions = {
   }),
   handled: Type.Union([Type.Literal('keep'), Type.Literal('remove')], {
     description:
-      'What becomes of a file that has arrived at the sink: it is kept and remembered, or removed. One that failed is kept.',
+      'What becomes of a file that has arrived at the sink: it is kept and remembered, or removed. One that became a dead letter moves into `refused/` beside it.',
     default: 'keep',
+  }),
+  refusedMax: Type.Integer({
+    description: 'Refused files that are kept in one folder; beyond, the oldest are removed.',
+    default: 1_000,
+    minimum: 1,
+    maximum: 100_000,
   }),
   staleTmpMs: Type.Integer({
     description: 'Time after which a `.tmp` that does not change is reported.',

@@ -5,11 +5,14 @@ import { IovError } from '../contract/error.js';
 
 const CHUNK_BYTES = 256 * 1024;
 
+/** What {@link fingerprintOf} gives for a file of this size and time. */
+export const fingerprintFor = (bytes: number, mtimeMs: number) => `${bytes} bytes, ${new Date(mtimeMs).toISOString()}`;
+
 /** Identifies a file as it is now; one that was written to is another file. */
 export async function fingerprintOf(path: string): Promise<string> {
   try {
     const { size, mtimeMs } = await stat(path);
-    return `${size} bytes, ${new Date(mtimeMs).toISOString()}`;
+    return fingerprintFor(size, mtimeMs);
   } catch (thrown) {
     throw unreadable(path, thrown);
   }

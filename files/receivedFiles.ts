@@ -1,5 +1,8 @@
+import type { Stats } from 'node:fs';
+import { lstat, rm } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type { Context } from '../contract/context.js';
-import { IovError } from '../contract/error.js';
+import { IovError, reasonOf } from '../contract/error.js';
 import type { PackedFile } from '../contract/file.js';
 import type { Item } from '../contract/item.js';
 import { Receipt } from '../contract/receipt.js';
@@ -7,6 +10,7 @@ import type { Effect } from '../contract/store.js';
 import { toldName } from '../notice/fileName.js';
 import { maskNumbers } from '../notice/mask.js';
 import { digestOf } from './plainFile.js';
+import { REFUSED, setAside } from './refusedFiles.js';
 
 /** A file as a source sees it. */
 export interface SeenFile {
@@ -27,20 +31,50 @@ export function toldOf({ key, name }: SeenFile): string {
   return key.slice(0, key.length - name.length) + toldName(name, maskNumbers(name));
 }
 
+export const statsOf = (path: string): Promise<Stats | undefined> => lstat(path).catch(() => undefined);
+
+/** Whether a file of this machine lies there as it was seen: it may have gone since, or another have come in its place. */
+export async function isAsSeen(file: SeenFile): Promise<boolean> {
+  const stats = await statsOf(file.path);
+  return (
+    stats !== undefined && fingerprintOf({ ...file, bytes: stats.size, mtimeMs: stats.mtimeMs }) === fingerprintOf(file)
+  );
+}
+
+/** What becomes of a file of this machine that has arrived; one that has changed since is another file, which comes again. */
+export async function releaseHere(file: SeenFile, handled: 'keep' | 'remove'): Promise<boolean> {
+  if (!(await isAsSeen(file))) return false;
+  if (handled === 'keep') return true;
+  await rm(file.path, { force: true });
+  return false;
+}
+
+/** A file that was given as an item. */
+interface Given {
+  file: SeenFile;
+  value: PackedFile;
+  origin: string;
+}
+
 /**
  * What a source of files knows of those that it gives: which are under way, and which have been handled. A file is handled
- * when it has arrived or has failed for good; the ledger remembers it until it changes. What is not handled comes again at
- * the next start.
+ * when it has arrived, and the ledger remembers it until it changes, or when it has failed for good, and is moved out of the
+ * way. What is not handled comes again at the next start.
  */
 export class ReceivedFiles {
   readonly #context: Context;
+  readonly #refusedMax: number;
   readonly #release: (file: SeenFile) => Promise<boolean>;
   readonly #underWay = new Set<string>();
   readonly #settling = new Set<Promise<void>>();
 
-  /** @param release what becomes of a file that has arrived; tells whether it stays, and has to be remembered */
-  constructor(context: Context, release: (file: SeenFile) => Promise<boolean>) {
+  /**
+   * @param refusedMax how many refused files are kept of a folder
+   * @param release what becomes of a file that is handled; tells whether it stays, and has to be remembered
+   */
+  constructor(context: Context, refusedMax: number, release: (file: SeenFile) => Promise<boolean>) {
     this.#context = context;
+    this.#refusedMax = refusedMax;
     this.#release = release;
   }
 
@@ -68,9 +102,9 @@ export class ReceivedFiles {
       value,
       tags: {},
       origin,
-      receipt: new Receipt((error) => this.#settle(file, error)),
+      receipt: new Receipt((error) => this.#settle({ file, value, origin }, error)),
       effects: [],
-      raw: Buffer.from(JSON.stringify(value)), // where it lies: `dead retry` takes it up from there
+      raw: rawOf(value), // where it lies: `dead retry` takes it up from there
     };
   }
 
@@ -87,12 +121,12 @@ export class ReceivedFiles {
     await Promise.all(this.#settling);
   }
 
-  #settle(file: SeenFile, error: IovError | undefined): void {
+  #settle(given: Given, error: IovError | undefined): void {
     if (error?.retryable) return; // not handled: it comes again when the run begins anew
-    const noting = this.#finish(file, error).catch((thrown: unknown) => {
+    const noting = this.#finish(given, error).catch((thrown: unknown) => {
       const reason = IovError.from(thrown).message;
       this.#context.log.error(
-        { file: toldOf(file), reason },
+        { file: toldOf(given.file), reason },
         'a handled file cannot be noted; it comes again at the next start',
       );
     });
@@ -100,10 +134,38 @@ export class ReceivedFiles {
     this.#settling.add(settling);
   }
 
-  async #finish(file: SeenFile, error: IovError | undefined): Promise<void> {
-    // A failed file is never removed: its dead letter names it, and `dead retry` needs its bytes.
-    if (error || (await this.#isToBeRemembered(file))) await this.#context.store.commit([this.#remembered(file)]);
+  async #finish(given: Given, error: IovError | undefined): Promise<void> {
+    const { file, origin } = given;
+    const { pipeline, store } = this.#context;
+    if (!error) await store.commit([(transaction) => transaction.deadLetterMended(pipeline, origin)]);
+    const isDone = !error || (await this.#isSetAside(given, error));
+    if (!isDone || (await this.#isToBeRemembered(file))) await store.commit([this.#remembered(file)]);
     this.#underWay.delete(file.key);
+  }
+
+  /**
+   * A refused file makes room for a right one under its name, and its letter says where it is: `dead retry` needs its bytes.
+   * @returns false where it has to stay
+   */
+  async #isSetAside({ file, value, origin }: Given, error: IovError): Promise<boolean> {
+    const { path } = value;
+    if (path === file.path && !(await isAsSeen(file))) return true; // its sender was quicker
+    const { clock, log, pipeline, store } = this.#context;
+    const told = (where: string) => `${REFUSED}/${toldOf({ ...file, key: basename(where) })}`;
+    const note = (where: string) => {
+      const reason = where === path ? reasonOf(error) : `${reasonOf(error)}; it is kept as ${told(where)}`;
+      const letter = { pipeline, origin, reason, raw: rawOf({ ...value, path: where }) };
+      return store.commit([(transaction) => transaction.deadLetterMoved(letter)]);
+    };
+    try {
+      const removed = await setAside(path, { atMs: clock.now(), filesMax: this.#refusedMax, note });
+      if (removed > 0) log.warn({ pipeline, files: removed }, 'the oldest refused files were removed to make room');
+      return true;
+    } catch (thrown) {
+      const { code } = thrown as NodeJS.ErrnoException; // its message has a path in it, and that may hold a number
+      log.error({ pipeline, file: toldOf(file), code }, 'a refused file cannot be moved: its name stays taken');
+      return false;
+    }
   }
 
   async #isToBeRemembered(file: SeenFile): Promise<boolean> {
@@ -122,3 +184,5 @@ export class ReceivedFiles {
     return (transaction) => transaction.setPosition(this.#context.pipeline, file.key, position);
   }
 }
+
+const rawOf = (file: PackedFile) => Buffer.from(JSON.stringify(file));

@@ -1,16 +1,14 @@
-import type { Dirent, Stats } from 'node:fs';
-import { lstat, opendir, realpath, rm } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Type } from 'typebox';
 import { defineSource } from '../contract/component.js';
 import type { Log } from '../contract/context.js';
 import { type Fault, IovError } from '../contract/error.js';
+import { entriesOf, expectDirectory, listFiles } from '../files/directory.js';
 import { FileWatch, HOW_FILES_ARE_TAKEN, type Place, watchOptions } from '../files/fileWatch.js';
-import { fingerprintOf, type SeenFile } from '../files/receivedFiles.js';
+import { isAsSeen, releaseHere, type SeenFile } from '../files/receivedFiles.js';
 
 const LOGIN = '{login}';
-/** Files whose size and time are asked for at once: one after the other takes five times as long. */
-const ASKED_AT_ONCE = 64;
 
 const options = Type.Object(
   {
@@ -67,9 +65,9 @@ class WatchedDirectory implements Place {
     this.#log = log;
   }
 
-  async open(): Promise<void> {
+  open(): Promise<void> {
     const [parent = ''] = this.#directory.split(LOGIN);
-    for await (const _entry of entriesOf(parent)) return;
+    return expectDirectory(parent);
   }
 
   async list(see: (file: SeenFile) => void, signal: AbortSignal): Promise<void> {
@@ -91,12 +89,8 @@ class WatchedDirectory implements Place {
     return (await isAsSeen(file)) ? file.path : undefined;
   }
 
-  /** One that has changed since is another file, which comes again; one that is gone need not be remembered. */
-  async release(file: SeenFile): Promise<boolean> {
-    if (!(await isAsSeen(file))) return false;
-    if (this.#handled === 'keep') return true;
-    await rm(file.path, { force: true });
-    return false;
+  release(file: SeenFile): Promise<boolean> {
+    return releaseHere(file, this.#handled);
   }
 
   /** The sender may write there: a link in place of its folder would lead to what is not its own. */
@@ -120,44 +114,4 @@ class WatchedDirectory implements Place {
     this.#refused.add(login);
     this.#log.error({ login, code, reason: message, alarm: 'fileUnreadable' }, 'the files of a login cannot be taken');
   }
-}
-
-async function listFiles(
-  directory: string,
-  prefix: string,
-  see: (file: SeenFile) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const asked: Promise<SeenFile | undefined>[] = [];
-  const tell = async () => {
-    for (const file of await Promise.all(asked.splice(0))) if (file) see(file);
-  };
-  for await (const entry of entriesOf(directory)) {
-    if (signal.aborted) return;
-    if (entry.isFile()) asked.push(seenFile(join(directory, entry.name), `${prefix}${entry.name}`, entry.name));
-    if (asked.length >= ASKED_AT_ONCE) await tell();
-  }
-  await tell();
-}
-
-async function seenFile(path: string, key: string, name: string): Promise<SeenFile | undefined> {
-  const stats = await statsOf(path);
-  return stats?.isFile() ? { key, name, path, bytes: stats.size, mtimeMs: stats.mtimeMs } : undefined;
-}
-
-async function* entriesOf(directory: string): AsyncGenerator<Dirent> {
-  try {
-    yield* await opendir(directory, { bufferSize: 512 });
-  } catch (cause) {
-    throw new IovError('FILE_UNREADABLE', `looking at ${directory}: ${(cause as Error).message}`, { cause });
-  }
-}
-
-const statsOf = (path: string): Promise<Stats | undefined> => lstat(path).catch(() => undefined);
-
-async function isAsSeen(file: SeenFile): Promise<boolean> {
-  const stats = await statsOf(file.path);
-  return (
-    stats !== undefined && fingerprintOf({ ...file, bytes: stats.size, mtimeMs: stats.mtimeMs }) === fingerprintOf(file)
-  );
 }

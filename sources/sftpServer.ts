@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { Type } from 'typebox';
 import type { Drop } from '../connections/dropFolder.js';
@@ -76,7 +75,8 @@ export const spec = defineSource({
     'Each login sees its own flat directory alone: it can list names and sizes, write and remove `.tmp` files, and give them',
     'their names; nothing can be read, replaced or linked. A rename is answered once the file is on the disk. The same',
     'bytes under a name once more are taken as a repeated delivery. A file counts as handled when it has arrived at the',
-    'sink; after a restart those that were complete but not handled come again.',
+    'sink; after a restart those that were complete but not handled come again. One that became a dead letter moves into',
+    '`refused/` beside it, so that its sender can send a right one under the same name (7.3).',
   ].join('\n'),
   sections: ['6.1.3.1', '6.2.1.1', '7.3'],
   gives: 'file',
@@ -95,7 +95,7 @@ logins:
     },
   ],
   async create(options, context) {
-    const [{ DropBox }, { DropFolder }, { ReceivedFiles, toldOf }, { StaleFiles }] = await Promise.all([
+    const [{ DropBox }, { DropFolder }, { ReceivedFiles, releaseHere, toldOf }, { StaleFiles }] = await Promise.all([
       import('../connections/dropBox.js'),
       import('../connections/dropFolder.js'),
       import('../files/receivedFiles.js'),
@@ -130,10 +130,8 @@ logins:
         wake();
       },
     });
-    const received = new ReceivedFiles(context, async ({ path }) => {
-      if (options.handled === 'remove') await rm(path, { force: true });
-      return options.handled === 'keep';
-    });
+    const { handled, refusedMax } = options;
+    const received = new ReceivedFiles(context, refusedMax, (file) => releaseHere(file, handled));
     const stale = new StaleFiles(context, options.staleTmpMs, options.waitingMax);
     const lookForStale = async () => {
       for (const { folder } of logins) for await (const drop of folder.partial()) stale.see(seen(drop));

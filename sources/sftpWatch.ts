@@ -33,6 +33,7 @@ export const spec = defineSource({
   description: [
     HOW_FILES_ARE_TAKEN,
     'Each is fetched into `spool` as `.tmp` and renamed once complete; it leaves the spool when it has arrived at the sink.',
+    'A refused one is kept in `refused/` of the spool; on the server it stays, unless what is handled is removed there.',
   ].join('\n'),
   sections: ['6.1.3.1', '6.2.1.1'],
   gives: 'file',

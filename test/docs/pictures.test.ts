@@ -47,7 +47,12 @@ t.test(
 );
 
 t.test('every alarm and every code that the page names is one', async (t) => {
-  const sources = ['engine/dueFiles.ts', 'files/fileWatch.ts', 'files/staleFiles.ts', 'connections/sftpConnection.ts']
+  const sources = [
+    'engine/dueFiles.ts',
+    'files/restingFiles.ts',
+    'files/staleFiles.ts',
+    'connections/sftpConnection.ts',
+  ]
     .map(read)
     .join();
   const alarms = table('Log line with `alarm`').map(([alarm]) => unquoted(alarm));

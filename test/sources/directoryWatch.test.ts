@@ -124,8 +124,9 @@ t.test('after a restart what was not handled comes again, in order of its time; 
     t.same(names(again), ['a.bin', 'b.bin'], handled);
     for (const { receipt } of again) receipt.arrived();
     await second.stop();
-    const kept = handled === 'keep' ? ['a.bin', 'b.bin', 'c.bin', 'd.bin'] : ['c.bin'];
-    t.same(readdirSync(directory).sort(), kept, 'a failed file keeps its bytes');
+    const kept = handled === 'keep' ? ['a.bin', 'b.bin', 'd.bin'] : [];
+    t.same(readdirSync(directory).sort(), [...kept, 'refused']);
+    t.match(readdirSync(join(directory, 'refused')), [/^\d{17}_c\.bin$/], 'a failed file is out of the way');
     const third = await start();
     put('e.bin', 'e');
     t.equal((await third.next()).value.name, 'e.bin', 'nothing of it comes a third time');
@@ -147,6 +148,18 @@ t.test('other content under a name comes again, also where it came while the fir
     await watch.stop();
     t.equal(existsSync(join(directory, 'a.bin')), handled === 'keep');
   }
+});
+
+t.test('a refused file that its sender has replaced meanwhile is not moved: the other one comes', async (t) => {
+  const { directory, put, start } = await place(t);
+  const watch = await start();
+  put('a.bin', 'wrong');
+  const wrong = await watch.next();
+  put('a.bin', 'right');
+  wrong.receipt.failed(new IovError('FILE_INVALID', 'wrong'));
+  t.equal((await watch.next()).value.sm3, sm3Hex('right'));
+  await watch.stop();
+  t.same(readdirSync(directory), ['a.bin']);
 });
 
 t.test('a file that has left, as when it was moved to where it belongs, is handled and forgotten', async (t) => {

@@ -3,9 +3,13 @@ import { join } from 'node:path';
 import t from 'tap';
 import { IovError } from '../../contract/error.js';
 import { sm3Hex } from '../../crypto/digest.js';
-import { keptLog } from '../support/bareContext.js';
+import { spec as directoryWatch } from '../../sources/directoryWatch.js';
+import { bareContext, keptLog } from '../support/bareContext.js';
 import { type Keys, makeKey, positions, type RunningBox, sftpBatch, startBox } from '../support/dropBox.js';
 import { type LocalFile, outbox, sftpClient } from '../support/sftpClient.js';
+import { testStore } from '../support/testStore.js';
+import { until } from '../support/until.js';
+import { watching } from '../support/watching.js';
 
 const _SEED = 42;
 const keyDirectory = t.testdir();
@@ -175,17 +179,52 @@ t.test('after a restart, files that were complete but not handled come again, ha
     for (const { receipt } of again) receipt.arrived();
     await second.stop();
     const left = (await readdir(join(root, 'oem1'))).filter((name) => !name.endsWith('.tmp')).sort();
-    t.same(
-      left,
-      handled === 'keep' ? files.map(({ name }) => name) : [files[1]?.name],
-      'a failed file keeps its bytes',
-    );
+    const kept = files.filter((_, index) => index !== 1).map(({ name }) => name);
+    t.same(left, [...(handled === 'keep' ? kept : []), 'refused']);
+    const [refused = ''] = await readdir(join(root, 'oem1/refused'));
+    t.ok(refused.endsWith(`_${files[1]?.name}`), 'a failed file is out of the way');
+    t.ok((await readFile(join(root, 'oem1/refused', refused))).equals(files[1]!.content), 'and keeps its bytes');
     const log = keptLog();
     const third = await box(root, { handled }, store, log);
     await third.stop();
     t.match(log.lines, [{ message: 'the drop box listens', fields: { waiting: 0 } }]);
     await rm(root, { recursive: true });
   }
+});
+
+t.test('under the name of a refused file another comes; what was refused is seen by nobody', async (t) => {
+  const root = t.testdir();
+  const running = await box(root);
+  const client = await sftpClient(oem1(running));
+  t.teardown(() => Promise.all([client.close(), running.stop()]));
+  const [wrong] = (await outbox(join(root, 'a'), 1, 5_000)) as [LocalFile];
+  const [right] = (await outbox(join(root, 'b'), 1, 5_000)) as [LocalFile];
+  await client.deliver(wrong, '/', wrong.name, silent);
+  (await running.next()).receipt.failed(new IovError('FILE_INVALID', 'wrong'));
+  await until('its name is free', async () => (await readdir(join(root, 'oem1'))).join() === 'refused');
+  const { output } = await batch(running, root, ['ls -1a', '-ls refused', '-cd refused']);
+  t.notMatch(output.replaceAll(/sftp> .*|Can't .*/g, ''), /refused|KH_/);
+  await client.deliver(right, '/', right.name, silent);
+  t.equal((await running.next()).value.sm3, sm3Hex(right.content));
+});
+
+t.test('contracts that another pipeline refuses make room in the drop box, too', async (t) => {
+  const { store, path } = await testStore(t);
+  const root = join(path, '../in');
+  const running = await box(root, { except: ['HT_*'] });
+  const client = await sftpClient(oem1(running));
+  const options = { directory: join(root, '{login}'), match: ['HT_*'], pollMs: 20 };
+  const watch = await watching(directoryWatch, options, bareContext({ directory: root, store }));
+  t.teardown(() => Promise.all([client.close(), running.stop(), watch.stop()]));
+  const [wrong] = (await outbox(join(root, '../a'), 1, 5_000)) as [LocalFile];
+  const [right] = (await outbox(join(root, '../b'), 1, 5_000)) as [LocalFile];
+  const name = 'HT_CMD-7_LSV1.bin';
+  await client.deliver(wrong, '/', name, silent);
+  (await watch.next()).receipt.failed(new IovError('FILE_INVALID', 'nobody asked for these contracts'));
+  await until('its name is free', async () => (await readdir(join(root, 'oem1'))).join() === 'refused');
+  await client.deliver(right, '/', name, silent);
+  const item = await watch.next();
+  t.match(item, { origin: `oem1/${name}`, value: { sm3: sm3Hex(right.content) } });
 });
 
 t.test('keys that cannot be read are told at once', async (t) => {

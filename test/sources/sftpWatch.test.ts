@@ -63,7 +63,10 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
       items[0]?.receipt.arrived();
       items[1]?.receipt.failed(new IovError('FILE_INVALID', 'its reason is in the dead letters'));
       await first.stop(); // in the middle of the third
-      t.same(spooled(), ['b.bin', 'c.bin'], 'a failed file keeps its bytes, for `dead retry`');
+      t.same(spooled(), ['c.bin', 'refused']);
+      const [refused = ''] = readdirSync(join(spool, 'refused'));
+      t.match(refused, /^\d{17}_b\.bin$/, 'a failed file keeps its bytes, for `dead retry`');
+      t.ok(readFileSync(join(spool, 'refused', refused)).equals(contents['b.bin']));
       t.equal(existsSync(join(directory, 'a.bin')), handled === 'keep');
       const second = await start();
       const again = await second.next();
@@ -72,7 +75,7 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
       put('e.bin', 'e');
       t.equal((await second.next()).value.name, 'e.bin', 'and nothing else does');
       await second.stop();
-      const kept = handled === 'keep' ? ['a.bin', 'b.bin', 'c.bin'] : ['b.bin'];
+      const kept = handled === 'keep' ? ['a.bin', 'b.bin', 'c.bin'] : [];
       t.same(readdirSync(directory).sort(), [...kept, 'd.txt', 'e.bin', 'half.bin.tmp'], handled);
       for (const name of readdirSync(directory)) rmSync(join(directory, name));
     }

@@ -35,13 +35,15 @@ export async function makeKey(directory: string, name: string): Promise<Keys> {
 /** The part of the store that the drop box uses, in memory: it survives a restart of the source, as the real one does. */
 export function positions(): Pick<Store, 'position' | 'commit'> {
   const kept = new Map<string, Position>();
-  const transaction = {
+  const transaction: Partial<Transaction> = {
     setPosition: (pipeline, source, position) => void kept.set(`${pipeline} ${source}`, position),
-  } as Transaction;
+    deadLetterMoved: () => undefined,
+    deadLetterMended: () => undefined,
+  };
   return {
     position: (pipeline, source) => kept.get(`${pipeline} ${source}`),
     commit: async (effects) => {
-      for (const effect of effects) effect(transaction);
+      for (const effect of effects) effect(transaction as Transaction);
     },
   };
 }
@@ -69,6 +71,7 @@ export async function startBox(
     openHandlesMax: 64,
     waitingMax: 10_000,
     staleTmpMs: 21_600_000,
+    refusedMax: 1_000,
     authAttempts: 6,
     loginTimeoutMs: 30_000,
     idleTimeoutMs: 300_000,
