@@ -277,11 +277,7 @@ export async function readsAtMost(source: Source, bound: number, ready: () => Pr
     for await (const item of items) under.push(item);
   })();
   pulling.catch(() => undefined);
-  for (let quiet = 0, before = -1; quiet < 2_000 || seen.given < bound; quiet = seen.given === before ? quiet + 1 : 0) {
-    before = seen.given;
-    await new Promise((resolve) => setImmediate(resolve));
-    if (quiet > 200_000) break;
-  }
+  await quietAt(() => seen.given, bound);
   const problems = seen.given === bound ? [] : [`read ${seen.given} items while none had settled, expected ${bound}`];
   await source.close?.();
   for (const item of under) item.receipt.failed(BROKEN);
@@ -289,8 +285,15 @@ export async function readsAtMost(source: Source, bound: number, ready: () => Pr
   return problems;
 }
 
-/** How many items a chain has read from a source when nothing moves any more: its sink is not done with what it has taken. */
-export async function readBeforeSlowSink(source: Source, ready: () => Promise<void>, concurrency = 1): Promise<number> {
+/**
+ * How many items a chain has read from a source when nothing moves any more: its sink is not done with what it has taken.
+ * @param atLeast so many are waited for
+ */
+export async function readBeforeSlowSink(
+  source: Source,
+  ready: () => Promise<void>,
+  { concurrency = 1, atLeast = 1 } = {},
+): Promise<number> {
   const { seen, read } = watched(source, neverStops());
   await source.open?.();
   await ready();
@@ -305,18 +308,18 @@ export async function readBeforeSlowSink(source: Source, ready: () => Promise<vo
     arrived: () => undefined,
     signal: breaker.signal,
   });
-  await quietAt(() => seen.given);
+  await quietAt(() => seen.given, atLeast);
   breaker.abort(BROKEN);
   await run.catch(() => undefined);
   await source.close?.().catch(() => undefined);
   return seen.given;
 }
 
-/** Waits until a count has begun to rise, and stands still for many turns of the loop and longer than a server takes. */
-async function quietAt(count: () => number): Promise<void> {
+/** Waits until a count has come so far, within the deadline, and stands still for many turns of the loop and a while. */
+async function quietAt(count: () => number, atLeast: number): Promise<void> {
   const beganMs = performance.now();
   for (let quiet = 0, before = 0, sinceMs = beganMs; quiet < 5_000 || performance.now() - sinceMs < QUIET_MS; ) {
-    const isQuiet = count() > 0 && count() === before;
+    const isQuiet = count() >= atLeast && count() === before;
     quiet = isQuiet ? quiet + 1 : 0;
     if (!isQuiet) sinceMs = performance.now();
     if (sinceMs - beganMs > DEADLINE_MS) return;
