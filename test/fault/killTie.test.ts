@@ -10,6 +10,7 @@ import { changesIn, signalAfter } from '../support/killMoment.js';
 import { startOpenSsh } from '../support/openssh.js';
 import { seededRandom } from '../support/seededRandom.js';
 import { HOUR_MS } from '../support/testStore.js';
+import { until } from '../support/until.js';
 
 const SEED = Number(process.env.IOVPIPE_SEED ?? 2022);
 const KILLS = 8;
@@ -104,6 +105,7 @@ pipelines:
         writeFileSync(join(box, `${name}.tmp`), content);
         renameSync(join(box, `${name}.tmp`), join(box, name));
       };
+      const unregistered = join(folder, 'pictures/unregistered');
       let late: number[] = [];
       let kills = 0;
       for (let round = 0; round < KILLS; round += 1) {
@@ -116,10 +118,16 @@ pipelines:
           if (!later.includes(number)) put(`HT_R-${number}_${CODE}.bin`, number);
         }
         const daemon = new IovpipeProcess(['run', path], folder);
-        await daemon.ready();
-        const where = random() < 0.5 ? join(folder, 'out') : join(folder, 'var');
-        const killed = await signalAfter(1 + Math.floor(random() * 40), changesIn(where), daemon);
-        if (!killed) throw new Error(`the daemon ended by itself: ${daemon.words}`);
+        if (round === 0) {
+          await until('pictures wait for their registration', () => existsSync(unregistered));
+          daemon.signal('SIGKILL');
+          await daemon.ended;
+        } else {
+          const [where, most] = random() < 0.5 ? (['out', 20] as const) : (['var', 60] as const);
+          const moment = 1 + Math.floor(random() * most);
+          const killed = await signalAfter(moment, changesIn(join(folder, where)), daemon);
+          if (!killed) throw new Error(`the daemon ended by itself: ${daemon.words}`);
+        }
         kills += 1;
       }
       await expectFiles(late);
@@ -143,7 +151,7 @@ pipelines:
         const place = name.startsWith('KH_') ? join(folder, 'pictures', card(number)) : join(folder, 'out');
         if (!readFileSync(join(place, name)).equals(content)) t.fail(`${name} has other bytes`);
       }
-      t.same(readdirSync(join(folder, 'pictures/unregistered')), [], 'late registrations found their pictures');
+      t.same(readdirSync(unregistered), [], 'late registrations found their pictures');
       await withStore((store) => {
         const open = store.dueFiles({ content: 'KH', state: 'open', limit: 1_000 });
         t.same(open, [], 'no pictures are due any more');
