@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
+import { machineMs } from './machineClock.js';
 
 const PROCESS = fileURLToPath(new URL('./lanesGuardProcess.js', import.meta.url));
 const BEATS = 5;
@@ -93,7 +94,7 @@ export class Guard {
     this.#beating = setInterval(() => {
       if (isOnItsWay || !child.connected) return;
       isOnItsWay = true;
-      child.send(Number(process.hrtime.bigint() / 1_000_000n), () => {
+      child.send(machineMs(), () => {
         isOnItsWay = false;
       });
     }, this.#guardMs / BEATS).unref();

@@ -1,10 +1,10 @@
-import fs, { writeFileSync } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import type { Source, SourceSpec } from '../../contract/component.js';
 import { component, componentsOf } from '../../engine/registry.js';
+import { withReadStream } from '../support/readStream.js';
 import * as broken from './broken/sources.js';
 import {
   endsWhenStopped,
@@ -92,18 +92,12 @@ t.test('a slow sink bounds what is read from any source, exactly alike', async (
 });
 
 /** Runs with every file read a byte at a time. */
-async function byteByByte<Result>(work: () => Promise<Result>): Promise<Result> {
-  const original = fs.createReadStream;
-  const slow: typeof original = (path, options) =>
-    original(path, { ...(typeof options === 'string' ? { encoding: options } : options), highWaterMark: 1 });
-  fs.createReadStream = slow;
-  syncBuiltinESMExports();
-  try {
-    return await work();
-  } finally {
-    fs.createReadStream = original;
-    syncBuiltinESMExports();
-  }
+function byteByByte<Result>(work: () => Promise<Result>): Promise<Result> {
+  return withReadStream(
+    (open) => (path, options) =>
+      open(path, { ...(typeof options === 'string' ? { encoding: options } : options), highWaterMark: 1 }),
+    work,
+  );
 }
 
 const RECORDS = [{ a: '张三', b: ['车'] }, { a: '"{\\', c: '' }, { a: '李四\u{1f697}' }];

@@ -3,15 +3,13 @@ import t, { type Test } from 'tap';
 import type { Source } from '../../contract/component.js';
 import { IovError } from '../../contract/error.js';
 import type { Item } from '../../contract/item.js';
-import { oneLine } from '../../contract/oneLine.js';
 import type { JsonObject } from '../../contract/tags.js';
-import { spec as archiveSpec } from '../../sinks/archive.js';
 import { spec } from '../../sources/file.js';
 import { bareContext } from '../support/bareContext.js';
+import { archivedThroughBreaks } from '../support/brokenOff.js';
 import { drive, keepingSink } from '../support/drive.js';
 import { optionsOf } from '../support/options.js';
-import { seededRandom } from '../support/seededRandom.js';
-import { testStore, textsOf } from '../support/testStore.js';
+import { testStore } from '../support/testStore.js';
 
 const numbered = (count: number) =>
   Array.from({ length: count }, (_, number) => JSON.stringify({ ICCID: `card ${number + 1}` }));
@@ -164,41 +162,11 @@ t.test('records and position are one transaction: broken off anywhere, each line
     t,
     numbered(count).map((line, index) => (index % 97 === 5 ? 'spoiled' : line)),
   );
-  const random = seededRandom(35);
-  const order = {
-    transform: (item: Item) => [{ ...item, value: oneLine(Buffer.from(String((item.value as JsonObject).ICCID))) }],
-  };
-  let runs = 0;
-  for (let isDone = false; !isDone; runs += 1) {
-    const archive = await archiveSpec.create(optionsOf(archiveSpec, { kind: 'KH', code: '0002' }), context);
-    let left = Math.floor(random() * 700);
-    // one line fails for now, while others before and after it are on their way
-    const breaking = keepingSink(async (item) => {
-      if (left-- === 0) throw new IovError('STOPPED', 'broken off');
-      await (archive as ReturnType<typeof keepingSink>).write(item);
-    });
-    isDone = await drive(source(), [order], breaking).then(
-      () => true,
-      () => false,
-    );
-  }
-  const window = {
-    id: 0,
-    kind: 'KH',
-    code: '0002',
-    cutoff: '',
-    type: 'F',
-    fromPosition: 0,
-    toPosition: 1e9,
-    pipeline: '',
-    state: 'open',
-    plannedAt: 0,
-    options: '',
-  } as const;
+  const { texts, runs } = await archivedThroughBreaks(source, { store, context }, { seed: 35, linesMax: 700 });
   const expected = numbered(count).flatMap((line, index) =>
     index % 97 === 5 ? [] : [(JSON.parse(line) as JsonObject).ICCID as string],
   );
-  t.same(textsOf(store.records(window, 0, 1e9)), expected);
+  t.same(texts, expected);
   t.equal(store.status().deadLetters, count - expected.length);
   t.comment(`seed 35: ${runs} runs until the end`);
   t.ok(runs > 3);

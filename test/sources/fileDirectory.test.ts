@@ -4,14 +4,9 @@ import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { IovError } from '../../contract/error.js';
 import type { Item } from '../../contract/item.js';
-import { oneLine } from '../../contract/oneLine.js';
-import type { JsonObject } from '../../contract/tags.js';
-import { spec as archiveSpec } from '../../sinks/archive.js';
+import { archivedThroughBreaks } from '../support/brokenOff.js';
 import { drive, keepingSink } from '../support/drive.js';
-import { optionsOf } from '../support/options.js';
 import { linesOf, locked, originsIn, originsOf, outgoing } from '../support/outgoing.js';
-import { seededRandom } from '../support/seededRandom.js';
-import { textsOf } from '../support/testStore.js';
 import { within } from '../support/within.js';
 
 t.test('files are read in order of their names, whatever their format and time, each once; they stay', async (t) => {
@@ -95,29 +90,9 @@ t.test(
     const names = ['a', 'b', 'c'];
     const files = Object.fromEntries(names.map((name) => [`${name}.ndjson`, `${linesOf(name, 400)}spoiled\n`]));
     const { source, store, context } = await outgoing(t, files);
-    const random = seededRandom(36);
-    const order = {
-      transform: (item: Item) => [{ ...item, value: oneLine(Buffer.from(String((item.value as JsonObject).ICCID))) }],
-    };
-    let runs = 0;
-    for (let isDone = false; !isDone; runs += 1) {
-      const archive = await archiveSpec.create(optionsOf(archiveSpec, { kind: 'KH', code: '0002' }), context);
-      let left = Math.floor(random() * 500);
-      const breaking = keepingSink(async (item) => {
-        if (left-- === 0) throw new IovError('STOPPED', 'broken off');
-        await (archive as ReturnType<typeof keepingSink>).write(item);
-      });
-      isDone = await drive(source(), [order], breaking).then(
-        () => true,
-        () => false,
-      );
-    }
-    const window = {
-      ...({ id: 0, kind: 'KH', code: '0002', cutoff: '', type: 'F', fromPosition: 0, toPosition: 1e9 } as const),
-      ...({ pipeline: '', state: 'open', plannedAt: 0, options: '' } as const),
-    };
+    const { texts, runs } = await archivedThroughBreaks(source, { store, context }, { seed: 36, linesMax: 500 });
     const expected = names.flatMap((name) => Array.from({ length: 400 }, (_, index) => `${name} ${index + 1}`));
-    t.same(textsOf(store.records(window, 0, 1e9)), expected);
+    t.same(texts, expected);
     t.equal(store.status().deadLetters, names.length);
     t.comment(`seed 36: ${runs} runs until the end`);
     t.ok(runs > 3);

@@ -1,5 +1,4 @@
-import fs, { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Test } from 'tap';
 import type { Source } from '../../contract/component.js';
@@ -8,6 +7,7 @@ import { spec } from '../../sources/file.js';
 import { bareContext } from './bareContext.js';
 import { drive, keepingSink } from './drive.js';
 import { optionsOf } from './options.js';
+import { withReadStream } from './readStream.js';
 import { testStore } from './testStore.js';
 import { within } from './within.js';
 
@@ -70,16 +70,9 @@ export async function following(source: Source) {
 }
 
 /** While `work` runs, files with this name cannot be opened, whoever runs the test. */
-export async function locked<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
-  const original = fs.createReadStream;
-  const refusing: typeof original = (path, options) =>
-    original(String(path).endsWith(name) ? join(String(path), 'locked') : path, options);
-  fs.createReadStream = refusing;
-  syncBuiltinESMExports();
-  try {
-    return await work();
-  } finally {
-    fs.createReadStream = original;
-    syncBuiltinESMExports();
-  }
+export function locked<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
+  return withReadStream(
+    (open) => (path, options) => open(String(path).endsWith(name) ? join(String(path), 'locked') : path, options),
+    work,
+  );
 }
