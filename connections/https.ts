@@ -56,6 +56,13 @@ export const spec = defineConnection({
         description:
           'Of these, connections of one address (IPv6: one network of 64 bits); more are dropped before the handshake, and others go on. Raise it to connectionsMax where all callers come through one address: a load balancer that hides theirs.',
       }),
+      gatherMs: Type.Integer({
+        default: 15,
+        minimum: 0,
+        maximum: 1000,
+        description:
+          'While others are still arriving a message that is there waits for them, so long at most: together they cost half, by one pass through the chain and one flush to the disk. A caller alone never waits. 0: nobody does.',
+      }),
       handshakeTimeoutMs: milliseconds(10_000, 120_000, 'For the TLS handshake.'),
       headersTimeoutMs: milliseconds(10_000, 120_000, 'For all headers of a message.'),
       headersBytesMax: Type.Integer({

@@ -33,6 +33,8 @@ export class Exchange {
   onOver: (() => void) | undefined;
   /** Called when the caller is answered 401. */
   onUnauthorized: (() => void) | undefined;
+  /** Called when the body is there; what it returns is waited for before the body goes on. */
+  onWhole: (() => Promise<void> | undefined) | undefined;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #bounds: ExchangeBounds;
@@ -94,7 +96,7 @@ export class Exchange {
     const request = this.#request;
     const chunks: Buffer[] = [];
     let bytes = 0;
-    return new Promise<Buffer>((resolve, reject) => {
+    const body = await new Promise<Buffer>((resolve, reject) => {
       const slow = setTimeout(() => done(tooSlow('body', bodyTimeoutMs)), bodyTimeoutMs);
       const taken = (chunk: Buffer) => {
         bytes += chunk.length;
@@ -112,6 +114,8 @@ export class Exchange {
       this.#giveUpBody = done;
       request.on('data', taken).on('end', ended);
     });
+    await this.onWhole?.();
+    return body;
   }
 
   /** Writes the answer: `OprRst` 1, or 2 with the error's FailureCause. */

@@ -7,6 +7,7 @@ import type { Static } from 'typebox';
 import type { Connection } from '../contract/connection.js';
 import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
+import { Gathering } from './gathering.js';
 import { Callers } from './httpsCallers.js';
 import { addressOf, Exchange, type ExchangeBounds, type RouteOptions, rawAnswer, tooSlow } from './httpsExchange.js';
 import { Lockout, type LockoutOptions } from './lockout.js';
@@ -20,6 +21,7 @@ export interface ListenerOptions extends ExchangeBounds {
   allow: readonly string[];
   connectionsMax: number;
   connectionsPerAddressMax: number;
+  gatherMs: number;
   handshakeTimeoutMs: number;
   headersTimeoutMs: number;
   headersBytesMax: number;
@@ -42,6 +44,9 @@ export class HttpsListener implements Connection {
   readonly #routes = new Map<string, Route | undefined>();
   readonly #exchanges = new WeakMap<Duplex, Exchange>();
   readonly #sockets = new Set<Socket>();
+  /** Of these, connections whose message is there, whole. */
+  #whole = 0;
+  readonly #gathering: Gathering;
   readonly #byAddress: Callers;
   readonly #lockout: Lockout;
   #closed: Promise<void> | undefined;
@@ -52,6 +57,7 @@ export class HttpsListener implements Connection {
     this.#place = place;
     this.#byAddress = new Callers(options.connectionsPerAddressMax);
     this.#lockout = new Lockout(options.lockout);
+    this.#gathering = new Gathering(options.gatherMs, () => this.#sockets.size - this.#whole);
     this.#server = this.#createServer();
   }
 
@@ -160,6 +166,7 @@ export class HttpsListener implements Connection {
       socket.once('close', () => {
         this.#sockets.delete(socket);
         this.#byAddress.leave(address);
+        this.#gathering.settle();
       });
       handshake?.call(server, socket);
     });
@@ -191,6 +198,7 @@ export class HttpsListener implements Connection {
     const exchange = new Exchange(request, response, this.#options);
     this.#exchanges.set(request.socket, exchange);
     exchange.onUnauthorized = () => this.#unauthorized(exchange.address);
+    exchange.onWhole = () => this.#gathered(request.socket);
     const route = this.#routes.get(exchange.path);
     if (route) exchange.enter(route);
     if (!this.#routes.has(exchange.path))
@@ -199,6 +207,15 @@ export class HttpsListener implements Connection {
     else if (!route || this.#closed)
       exchange.settle(new IovError('STOPPED', 'this path takes no messages at the moment'));
     else route.take(exchange);
+  }
+
+  /** A message is there: it goes on together with those that are arriving. */
+  #gathered(socket: Socket): Promise<void> | undefined {
+    this.#whole += 1;
+    socket.once('close', () => {
+      this.#whole -= 1;
+    });
+    return this.#gathering.join();
   }
 
   #unauthorized(address: string): void {

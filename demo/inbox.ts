@@ -118,5 +118,5 @@ function sameContent(
 ): boolean {
   if (kind === 'vehicle') return isDeepStrictEqual(JSON.parse(t1.decryptText(String(record.EncryptCarInfo))), detail);
   const merged = mergeRegistration(detail, record, String(record.OperType));
-  return isDeepStrictEqual({ ...merged }, { ...record });
+  return isDeepStrictEqual(JSON.parse(JSON.stringify(merged)), record); // what has no value is not written
 }

@@ -8,9 +8,7 @@ import type { Table } from './table.js';
  */
 export function compileShape(table: Table): (record: JsonObject, onUnknown?: (name: string) => void) => JsonObject {
   const names = new Set(table.fields.map((field) => field.name));
-  // What JSON.parse makes keeps V8's fast layout however many fields it has; adding fields one by one would lose it.
-  const template: JsonObject = JSON.parse(`{${[...names].map((name) => `${JSON.stringify(name)}:null`).join()}}`);
-  for (const name of names) template[name] = undefined;
+  const template = emptyRecord([...names]);
   return (record, onUnknown) => {
     const copy = { ...template };
     for (const name in record) {
@@ -19,4 +17,14 @@ export function compileShape(table: Table): (record: JsonObject, onUnknown?: (na
     }
     return copy;
   };
+}
+
+/**
+ * An object that has all these names, undefined, to be copied and filled. What JSON.parse makes keeps V8's fast layout however
+ * many fields it has, and so does its copy; adding fields one by one would lose it.
+ */
+export function emptyRecord(names: readonly string[]): JsonObject {
+  const record: JsonObject = JSON.parse(`{${names.map((name) => `${JSON.stringify(name)}:null`).join()}}`);
+  for (const name of names) record[name] = undefined;
+  return record;
 }

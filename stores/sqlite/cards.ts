@@ -10,6 +10,9 @@ interface CardRow {
   card_at: number | null;
 }
 
+/** Cards that are remembered as they were read: each is asked for again in the transaction that changes it. */
+const READ_MAX = 1024;
+
 /** The state by card: what was registered for it, and what the operator knows of it, each as it came last. */
 export class Cards {
   readonly #get: Statement<CardRow>;
@@ -17,8 +20,16 @@ export class Cards {
   readonly #put: Record<CardSide, Statement>;
   readonly #ofPerson: Statement<number>;
   readonly #counts: Statement<{ total: number; noCard: number; noRegistration: number }>;
+  readonly #database: Database;
+  /** Another number once another process has committed something. */
+  readonly #version: Statement<number>;
+  /** As they stand in the file, by ICCID: what a transaction changes is forgotten, and nothing is added inside one. */
+  readonly #read = new Map<string, CardState | undefined>();
+  #readAt = -1;
 
   constructor(database: Database) {
+    this.#database = database;
+    this.#version = database.prepare<unknown[], number>('PRAGMA data_version').pluck();
     this.#get = database.prepare('SELECT * FROM cards WHERE iccid = ?');
     const after = 'iccid > @afterIccid ORDER BY iccid LIMIT @limit';
     this.#list = {
@@ -48,8 +59,19 @@ export class Cards {
   }
 
   get(iccid: string): CardState | undefined {
+    const version = this.#version.get() ?? -1;
+    if (version !== this.#readAt || this.#read.size >= READ_MAX) this.#read.clear();
+    this.#readAt = version;
+    if (this.#read.has(iccid)) return this.#read.get(iccid);
     const row = this.#get.get(iccid);
-    return row && cardState(row);
+    const state = row && cardState(row);
+    if (!this.#database.inTransaction) this.#read.set(iccid, state);
+    return state;
+  }
+
+  /** To be called by who deletes a card's row. */
+  forget(iccid: string): void {
+    this.#read.delete(iccid);
   }
 
   list({ unregistered = false, afterIccid = '', limit }: CardFilter): CardState[] {
@@ -57,6 +79,7 @@ export class Cards {
   }
 
   putSide(iccid: string, which: CardSide, { fields, tags, person, earlier }: CardContent, at: number): void {
+    this.forget(iccid);
     const content = JSON.stringify({ fields, tags, earlier });
     if (which === 'registration') this.#put.registration.run(iccid, content, at, person);
     else this.#put.card.run(iccid, content, at);

@@ -178,7 +178,10 @@ export class PurgeRows {
     if (!state || !isOver(state) || this.#needed.get({ iccid, beforeMs }) === 1) return undefined;
     const gone = nothingPurged();
     gone.pictures = pictures(); // first: where they cannot be removed the rows stay, and with them the way to find them
-    if (purge !== undefined) this.#totals.run({ iccid });
+    if (purge !== undefined) {
+      this.#totals.run({ iccid });
+      this.#cards.forget(iccid);
+    }
     for (const kind of Object.keys(OF_CARD) as OfCard[]) {
       gone[kind] =
         purge === undefined ? (this.#count[kind].get({ iccid }) ?? 0) : this.#delete[kind].run({ iccid }).changes;

@@ -1,6 +1,7 @@
 import { chmod, stat, writeFile } from 'node:fs/promises';
 import t from 'tap';
-import type { NewDeadLetter } from '../../contract/store.js';
+import { IovError } from '../../contract/error.js';
+import type { Effect, NewDeadLetter } from '../../contract/store.js';
 import type { Tags } from '../../contract/tags.js';
 import { openDatabase } from '../../stores/sqlite/database.js';
 import { openSqliteStore } from '../../stores/sqlite/store.js';
@@ -40,6 +41,30 @@ t.test('each side of a card stays when the other changes, and what waits is coun
     store.read((state) => state.card('unknown')),
     undefined,
   );
+});
+
+t.test('a card that was read before is read anew once this process or another has changed it', async (t) => {
+  const path = `${t.testdir()}/archive.db`;
+  const { store } = await testStore(t, { path });
+  const { store: other } = await testStore(t, { path });
+  const name = (name: string): Effect => {
+    return (transaction) => transaction.putCardSide(ICCID, 'card', { fields: { name }, tags: {} });
+  };
+  const seen = () => store.read((state) => state.card(ICCID))?.card?.fields.name;
+  t.equal(seen(), undefined);
+  await store.commit([name('ours')]);
+  t.equal(seen(), 'ours');
+  await other.commit([name('another’s')]);
+  t.equal(seen(), 'another’s');
+  const undone = store.commit([
+    name('undone'),
+    (transaction) => t.equal(transaction.card(ICCID)?.card?.fields.name, 'undone', 'a transaction sees what it wrote'),
+    () => {
+      throw new IovError('CARD_CHANGED', 'to be undone');
+    },
+  ]);
+  await t.rejects(undone, { code: 'CARD_CHANGED' });
+  t.equal(seen(), 'another’s');
 });
 
 t.test(
