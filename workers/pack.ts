@@ -74,7 +74,7 @@ async function packInto(file: PackedOutput, task: PackTask): Promise<Packed> {
   if (task.name) file.begin(task.steps, task.name.iv);
   const { iv, path, entry } = await take(task.port, zip, file);
   if (!task.name) file.begin(task.steps, iv);
-  await zip.end(entry);
+  zip.end(entry);
   zip.finish();
   const packed = file.end();
   renameSync(task.partialPath, path);
@@ -92,25 +92,28 @@ function levelOf(steps: readonly WorkerStep[]): number {
 function take(port: MessagePort, zip: ZipWriter, file: PackedOutput): Promise<PackEnd> {
   return new Promise((resolve, reject) => {
     let entries = 0;
-    const handle = async (part: PackPart): Promise<void> => {
-      if ('end' in part) return resolve(part.end);
-      if ('chunk' in part) return zip.write(part.chunk);
-      if (entries > 0) await zip.end();
-      entries += 1;
-      zip.begin(part.entry);
+    const handle = (part: PackPart): void => {
+      if ('end' in part) {
+        resolve(part.end);
+      } else if ('chunk' in part) {
+        zip.write(part.chunk);
+      } else {
+        if (entries > 0) zip.end();
+        entries += 1;
+        zip.begin(part.entry);
+      }
     };
-    const handleAll = async (parts: readonly PackPart[]): Promise<void> => {
-      for (const part of parts) await handle(part);
-      file.check();
-      const chunks = parts.flatMap((part) => ('chunk' in part ? [part.chunk] : []));
-      const buffers = chunks.map(({ buffer }) => buffer);
-      port.postMessage(chunks, buffers); // back to be filled again
-    };
-    let last = Promise.resolve();
     port.on('message', (message: PackMessage) => {
       if (message === 'abandon') return reject(new Error('abandoned'));
-      last = last.then(() => handleAll(message));
-      last.catch(reject);
+      try {
+        for (const part of message) handle(part);
+        file.check();
+        const chunks = message.flatMap((part) => ('chunk' in part ? [part.chunk] : []));
+        const buffers = chunks.map(({ buffer }) => buffer);
+        port.postMessage(chunks, buffers); // back to be filled again
+      } catch (thrown) {
+        reject(thrown);
+      }
     });
     port.once('close', () => reject(new Error('the main thread went away')));
   });

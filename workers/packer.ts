@@ -18,7 +18,7 @@ const FILE_WAIT_MS = 250;
 /** Packs text files and albums into the outbox in worker threads, one file a task, and notes them in the ledger. */
 export class Packer {
   /** Files that are packed at once. */
-  readonly atOnce = availableParallelism() + 1;
+  readonly atOnce = availableParallelism() + 1; // the last of them is not fed until one of the others is done
   readonly #texts: Pool;
   /** Of their own: a picture service that takes its time does not hold up an export. */
   readonly #albums: Pool;
@@ -35,7 +35,7 @@ export class Packer {
     this.#outbox = outbox;
     this.#giveWay = giveWay;
     const module = new URL('./pack.js', import.meta.url);
-    this.#texts = openPool(module, this.atOnce);
+    this.#texts = openPool(module, availableParallelism());
     this.#albums = openPool(module, availableParallelism());
   }
 

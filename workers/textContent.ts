@@ -1,10 +1,11 @@
 import type { Lines } from '../contract/item.js';
+import { BLOCK_BYTES } from './deflater.js';
 
 /** How records are written: one JSON object a line, or one array (interpretation.md, "JSON 格式封装"). */
 export type Format = 'lines' | 'array';
 
-/** Size of a chunk, but for the last one. */
-export const CHUNK_BYTES = 512 * 1024;
+/** Size of a chunk, but for the last one: what the deflater takes without a copy. */
+export const CHUNK_BYTES = BLOCK_BYTES;
 const FRAMES: Record<Format, { open: string; between: string; after: string; close: string }> = {
   lines: { open: '', between: '', after: '\n', close: '' },
   array: { open: '[', between: ',', after: '', close: ']' },

@@ -1,5 +1,6 @@
-import { crc32, createDeflateRaw, type DeflateRaw } from 'node:zlib';
+import { crc32 } from 'node:zlib';
 import { dosTimeOf } from '../notice/cutoff.js';
+import { Deflater } from './deflater.js';
 
 const LOCAL_HEADER = 0x04034b50;
 const DATA_DESCRIPTOR = 0x08074b50;
@@ -10,7 +11,6 @@ const VERSION = 20;
 const FLAGS = 0x0808;
 const DEFLATED = 8;
 const SIZE_MAX = 0xffffffff;
-const DEFLATE_OUTPUT_BYTES = 256 * 1024;
 
 export interface ZipEntry {
   name: string;
@@ -25,6 +25,15 @@ interface Written extends ZipEntry {
   offset: number;
 }
 
+interface Open {
+  entry?: ZipEntry;
+  crc: number;
+  bytes: number;
+  compressedBytes: number;
+  offset: number;
+  deflater: Deflater;
+}
+
 /**
  * Writes a zip as a stream (notice 7.2), entry by entry. Ours and not a library's, because an export learns a file's name
  * only when its last record is in (`…end.txt`, notice 6.2.1.2 a), when the entry has long been deflated: what is deflated is
@@ -36,9 +45,7 @@ export class ZipWriter {
   readonly #out: (bytes: Uint8Array) => void;
   #offset = 0;
   #held: Uint8Array[] = [];
-  #open:
-    | { entry?: ZipEntry; crc: number; bytes: number; compressedBytes: number; offset: number; deflate: DeflateRaw }
-    | undefined;
+  #open: Open | undefined;
 
   /** @param out takes the zip's bytes, in order */
   constructor(level: number, out: (bytes: Uint8Array) => void) {
@@ -48,32 +55,26 @@ export class ZipWriter {
 
   /** Begins an entry; without a name its content is held until `end` tells it. */
   begin(entry?: ZipEntry): void {
-    const deflate = createDeflateRaw({ level: this.#level, chunkSize: DEFLATE_OUTPUT_BYTES });
-    const open = { crc: 0, bytes: 0, compressedBytes: 0, offset: this.#offset, deflate };
-    this.#open = open;
-    deflate.on('data', (compressed: Uint8Array) => {
-      open.compressedBytes += compressed.byteLength;
-      if (this.#open?.entry) this.#put(compressed);
-      else this.#held.push(compressed);
+    const deflater = new Deflater(this.#level, (deflated) => {
+      open.compressedBytes += deflated.byteLength;
+      if (open.entry) this.#put(deflated);
+      else this.#held.push(deflated);
     });
+    const open: Open = { crc: 0, bytes: 0, compressedBytes: 0, offset: this.#offset, deflater };
+    this.#open = open;
     if (entry) this.#name(entry);
   }
 
-  /** Resolves when the deflater can take more. */
-  async write(content: Uint8Array): Promise<void> {
+  write(content: Uint8Array): void {
     const open = this.#entry();
     open.crc = crc32(content, open.crc);
     open.bytes += content.byteLength;
-    await new Promise<void>((resolve, reject) => {
-      open.deflate.write(content, (error) => (error ? reject(error) : resolve()));
-    });
+    open.deflater.write(content);
   }
 
-  async end(entry?: ZipEntry): Promise<void> {
+  end(entry?: ZipEntry): void {
     const open = this.#entry();
-    await new Promise<void>((resolve, reject) => {
-      open.deflate.once('error', reject).once('end', resolve).end();
-    });
+    open.deflater.end();
     if (entry && !open.entry) this.#name(entry);
     if (!open.entry) throw new Error('a zip entry needs a name');
     if (open.bytes > SIZE_MAX || open.compressedBytes > SIZE_MAX) throw new Error('a zip entry is limited to 4 GiB');

@@ -25,8 +25,8 @@ export async function packedContent(
   for (const [name, entry] of Object.entries(content)) {
     zip.begin({ name, mtimeMs });
     const bytes = Array.isArray(entry) ? Buffer.from(linesOf(entry)) : bytesOf(String(entry));
-    if (bytes.length > 0) await zip.write(bytes);
-    await zip.end();
+    if (bytes.length > 0) zip.write(bytes);
+    zip.end();
   }
   zip.finish();
   const packed = Buffer.concat(pieces);

@@ -165,8 +165,8 @@ async function receivedAlbum(entries: { [name: string]: Uint8Array }): Promise<B
   const zip = new ZipWriter(6, (bytes) => out.push(Buffer.from(bytes)));
   for (const [name, bytes] of Object.entries(entries)) {
     zip.begin({ name, mtimeMs: Date.UTC(2022, 10, 15) });
-    await zip.write(bytes);
-    await zip.end();
+    zip.write(bytes);
+    zip.end();
   }
   zip.finish();
   return Buffer.from(createCipher(maker.cipher!).encrypt(Buffer.concat(out)));

@@ -33,8 +33,8 @@ export async function zipped(...entries: readonly Entry[]): Promise<Buffer> {
   const writer = new ZipWriter(6, (bytes) => out.push(Buffer.from(bytes)));
   for (const [name, content] of entries) {
     writer.begin({ name, mtimeMs: Date.UTC(2022, 10, 16) });
-    if (content.length > 0) await writer.write(Buffer.from(content));
-    await writer.end();
+    if (content.length > 0) writer.write(Buffer.from(content));
+    writer.end();
   }
   writer.finish();
   return Buffer.concat(out);
