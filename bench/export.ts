@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { measure } from './measure.js';
+import { measure, writtenOut } from './measure.js';
 import { mbPerSecond, type Row } from './report.js';
 import type { Server } from './site.js';
 
@@ -52,10 +52,11 @@ export async function exportBench(server: Server, scales: readonly number[]): Pr
   try {
     const codes = Object.fromEntries(scales.map((scale) => [`S${scale}`, scale * UNIT_BYTES]));
     await measure('fillArchive', { path: join(folder, 'archive.db'), codes });
-    const floor = await exportFloor(UNIT_BYTES);
+    writtenOut();
     const rows: Row[] = [];
     for (const scale of scales) {
       const bytes = scale * UNIT_BYTES;
+      const floor = await exportFloor(UNIT_BYTES);
       const result = await measure<Exported>('exportRun', { folder, server, code: `S${scale}` });
       rows.push(exportRow({ bench: 'export', scale: `${scale}×`, bytes, floor, result }));
     }

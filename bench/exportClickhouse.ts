@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ClickHouseOptions } from '../stores/clickhouse/options.js';
 import { archiveAt, startClickHouse } from '../test/support/clickhouse.js';
 import { type Exported, exportFloor, exportRow } from './export.js';
-import { measure } from './measure.js';
+import { measure, writtenOut } from './measure.js';
 import type { Row } from './report.js';
 import type { Server } from './site.js';
 
@@ -31,6 +31,7 @@ async function exportOf(server: Server, url: string, records: number): Promise<R
     const archive: ClickHouseOptions = archiveAt(url, join(folder, 'filling.db'), { database, batchDelayMs: 50 });
     const code = `R${records}`;
     const { bytes } = await measure<{ bytes: number }>('fillClickhouse', { archive, code, records });
+    writtenOut();
     const floor = await exportFloor(bytes);
     const own = { clickhouse: { ...archive, ledger: 'ledger.db' } };
     const result = await measure<Exported>('exportRun', { folder, server, code, archive: own });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { newArchive, startClickHouse } from '../test/support/clickhouse.js';
 import { type Kafka, startKafka } from '../test/support/kafka.js';
 import { shippedPipelines } from '../test/support/shippedSite.js';
-import { measure } from './measure.js';
+import { measure, writtenOut } from './measure.js';
 import { encodedRecords } from './records.js';
 import { mbPerSecond, type Row } from './report.js';
 import type { KafkaRun } from './tasks/kafkaRun.js';
@@ -35,6 +35,7 @@ export async function kafkaBench(count: number): Promise<Row[]> {
   try {
     if (!kafka || !clickHouse) throw new Error('needs Kafka and ClickHouse');
     const topic = await filledTopic(kafka, count);
+    writtenOut();
     const given = { brokers: kafka.brokers, topic, count };
     const floor = await measure<Read>('kafkaFloor', given);
     const clickhouse = await newArchive(clickHouse, 'ledger.db', { batchDelayMs: 200, batchBytesMax });

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
@@ -16,4 +16,9 @@ export async function measure<Result extends object>(
   const line = output.trim().split('\n').at(-1) ?? '';
   if (code !== 0 || line === '') throw new Error(`${task} ended with ${code}: ${output.slice(-1_000)}`);
   return JSON.parse(line) as Result & { peakBytes: number };
+}
+
+/** To be called once the work has been made: a floor must not be measured while the machine still writes that to its disk. */
+export function writtenOut(): void {
+  execFileSync('sync');
 }

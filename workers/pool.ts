@@ -2,7 +2,7 @@ import { Piscina } from 'piscina';
 
 const IDLE_MS = 10_000;
 /** Workers make short-lived objects alone; a large nursery would only be memory. */
-const NURSERY_MB = 8;
+const NURSERY_MB = 3;
 /** Where cores are short, whoever waits for an answer goes before files, which have hours. */
 const NICE = 10;
 
