@@ -38,7 +38,7 @@ const RATIO_MIN: Readonly<Record<string, number>> = {
   export: 0.35,
   'export-clickhouse': 0.3,
   chain: 0.18,
-  intake: 0.25,
+  intake: 0.4,
   pictures: 0.5,
   live: 0.85,
   cluster: 0.5,
