@@ -211,6 +211,7 @@ export class HttpsListener implements Connection {
 
   /** A message is there: it goes on together with those that are arriving. */
   #gathered(socket: Socket): Promise<void> | undefined {
+    if (socket.destroyed) return undefined;
     this.#whole += 1;
     socket.once('close', () => {
       this.#whole -= 1;

@@ -15,10 +15,13 @@ import { openPool, type Pool } from './pool.js';
 /** So long a file may wait for callers to be answered. */
 const FILE_WAIT_MS = 250;
 
+/** Text files that are deflated at once, over all pipelines: one whose source is slow is not to hold up every other. */
+const TEXTS_AT_ONCE = Math.max(2, availableParallelism());
+
 /** Packs text files and albums into the outbox in worker threads, one file a task, and notes them in the ledger. */
 export class Packer {
-  /** Files that are packed at once. */
-  readonly atOnce = availableParallelism() + 1; // the last of them is not fed until one of the others is done
+  /** Files of a pipeline that are on their way: the last of them is not fed until one of the others is done. */
+  readonly atOnce = availableParallelism() + 1;
   readonly #texts: Pool;
   /** Of their own: a picture service that takes its time does not hold up an export. */
   readonly #albums: Pool;
@@ -35,7 +38,7 @@ export class Packer {
     this.#outbox = outbox;
     this.#giveWay = giveWay;
     const module = new URL('./pack.js', import.meta.url);
-    this.#texts = openPool(module, availableParallelism());
+    this.#texts = openPool(module, TEXTS_AT_ONCE);
     this.#albums = openPool(module, availableParallelism());
   }
 
