@@ -59,7 +59,7 @@ export const spec = defineOperator({
       transform(item) {
         const fields = new Map<string, unknown>();
         for (const [name, value] of Object.entries(item.value as JsonObject)) {
-          if (!removed.has(name)) fields.set(renamed.get(name) ?? name, value);
+          if (value !== undefined && !removed.has(name)) fields.set(renamed.get(name) ?? name, value);
         }
         for (const [name, value] of defaults) {
           const present = fields.get(name);

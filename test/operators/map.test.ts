@@ -10,6 +10,11 @@ t.test('removes, renames, fills in and sets, in that order', async (t) => {
   t.same(await mapped(options, {}), { b: 'default', d: '0', s: '1' });
 });
 
+t.test('a field without a value, as a joined record has many, takes no other’s place', async (t) => {
+  t.same(await mapped({ rename: { a: 'b' } }, { a: 'A', b: undefined }), { b: 'A' });
+  t.strictSame(Object.keys((await mapped({}, { a: 'A', b: undefined })) as object), ['a']);
+});
+
 t.test('a renamed field keeps its place, and what is not named stays', async (t) => {
   const value = await mapped({ rename: { two: 'deux' } }, { one: 1, two: 2, three: 3 });
   t.same(Object.keys(value as object), ['one', 'deux', 'three']);
