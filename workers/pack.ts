@@ -72,7 +72,7 @@ export default async function pack(task: PackTask): Promise<Packed | DiskFailure
 async function packInto(file: PackedOutput, task: PackTask): Promise<Packed> {
   const zip = new ZipWriter(levelOf(task.steps), (bytes) => file.write(bytes));
   if (task.name) file.begin(task.steps, task.name.iv);
-  const { iv, path, entry } = await take(task.port, zip, file);
+  const { iv, path, entry } = await take(task.port, zip);
   if (!task.name) file.begin(task.steps, iv);
   zip.end(entry);
   zip.finish();
@@ -89,7 +89,7 @@ function levelOf(steps: readonly WorkerStep[]): number {
 }
 
 /** Takes entries from the port, chunk by chunk, until the end comes; the last entry is left open for its name. */
-function take(port: MessagePort, zip: ZipWriter, file: PackedOutput): Promise<PackEnd> {
+function take(port: MessagePort, zip: ZipWriter): Promise<PackEnd> {
   return new Promise((resolve, reject) => {
     let entries = 0;
     const handle = (part: PackPart): void => {
@@ -107,7 +107,6 @@ function take(port: MessagePort, zip: ZipWriter, file: PackedOutput): Promise<Pa
       if (message === 'abandon') return reject(new Error('abandoned'));
       try {
         for (const part of message) handle(part);
-        file.check();
         const chunks = message.flatMap((part) => ('chunk' in part ? [part.chunk] : []));
         const buffers = chunks.map(({ buffer }) => buffer);
         port.postMessage(chunks, buffers); // back to be filled again
@@ -126,7 +125,6 @@ class PackedOutput {
   #encrypt: { update(bytes: Uint8Array): Uint8Array; final(): Uint8Array } | undefined;
   #bytes = 0;
   #open = true;
-  #failure: unknown;
 
   constructor(path: string) {
     this.#fd = openSync(path, 'w', 0o600);
@@ -137,26 +135,12 @@ class PackedOutput {
     if (step) this.#encrypt = createCipher(step.cipher).encryptor(Buffer.from(iv, 'hex'));
   }
 
-  /**
-   * Throws nothing: a deflater calls it, out of whose events nobody catches. What a deflater still gives after the file was
-   * abandoned must not reach its descriptor, which may be another's by then.
-   */
+  /** What comes after the file was abandoned must not reach its descriptor, which may be another's by then. */
   write(bytes: Uint8Array): void {
-    if (!this.#open || this.#failure !== undefined) return;
-    try {
-      this.#put(this.#encrypt ? this.#encrypt.update(bytes) : bytes);
-    } catch (error) {
-      this.#failure = error;
-    }
-  }
-
-  /** @throws what a write has failed with */
-  check(): void {
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#open) this.#put(this.#encrypt ? this.#encrypt.update(bytes) : bytes);
   }
 
   end(): Packed {
-    this.check();
     if (this.#encrypt) this.#put(this.#encrypt.final());
     fsyncSync(this.#fd);
     this.abandon();
