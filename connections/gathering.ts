@@ -18,14 +18,18 @@ export class Gathering {
     this.#arriving = arriving;
   }
 
-  /** Resolves for all who wait at once: when nobody is arriving any more, or the first of them has waited long enough. */
-  join(): Promise<void> | undefined {
+  /**
+   * Resolves for all who wait at once: when nobody is arriving any more, or the first of them has waited long enough.
+   * @param moreMayCome false where no other could be taken at the moment: then nobody waits for one
+   */
+  join(moreMayCome: boolean): Promise<void> | undefined {
     if (this.#forMs === 0) return undefined;
     const released = new Promise<void>((resolve) => {
       this.#held.push(resolve);
     });
     this.#timer ??= setTimeout(() => this.#release(), this.#forMs);
-    this.settle();
+    if (moreMayCome) this.settle();
+    else this.#release();
     return released;
   }
 

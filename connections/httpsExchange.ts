@@ -34,7 +34,7 @@ export class Exchange {
   /** Called when the caller is answered 401. */
   onUnauthorized: (() => void) | undefined;
   /** Called when the body is there; what it returns is waited for before the body goes on. */
-  onWhole: (() => Promise<void> | undefined) | undefined;
+  onWhole: ((moreMayCome: boolean) => Promise<void> | undefined) | undefined;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #bounds: ExchangeBounds;
@@ -81,10 +81,11 @@ export class Exchange {
   }
 
   /**
-   * Reads the body; nothing of it is read before, so that the socket holds the caller back.
+   * Reads the body; nothing of it is read before, so that the socket holds the caller back. Then it waits a little for those
+   * that are arriving, while there is room for one of them.
    * @throws IovError MESSAGE_TOO_LARGE, MESSAGE_TOO_SLOW, or STOPPED where the exchange is over first
    */
-  async body(): Promise<Buffer> {
+  async body(hasRoom: () => boolean): Promise<Buffer> {
     const bytesMax = this.#route?.bodyBytesMax ?? 0;
     if ((this.bodyBytes ?? 0) > bytesMax) throw tooLarge(bytesMax);
     if (this.#over) throw gone();
@@ -114,7 +115,7 @@ export class Exchange {
       this.#giveUpBody = done;
       request.on('data', taken).on('end', ended);
     });
-    await this.onWhole?.();
+    await this.onWhole?.(hasRoom());
     return body;
   }
 

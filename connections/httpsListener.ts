@@ -198,7 +198,7 @@ export class HttpsListener implements Connection {
     const exchange = new Exchange(request, response, this.#options);
     this.#exchanges.set(request.socket, exchange);
     exchange.onUnauthorized = () => this.#unauthorized(exchange.address);
-    exchange.onWhole = () => this.#gathered(request.socket);
+    exchange.onWhole = (moreMayCome) => this.#gathered(request.socket, moreMayCome);
     const route = this.#routes.get(exchange.path);
     if (route) exchange.enter(route);
     if (!this.#routes.has(exchange.path))
@@ -210,13 +210,13 @@ export class HttpsListener implements Connection {
   }
 
   /** A message is there: it goes on together with those that are arriving. */
-  #gathered(socket: Socket): Promise<void> | undefined {
+  #gathered(socket: Socket, moreMayCome: boolean): Promise<void> | undefined {
     if (socket.destroyed) return undefined;
     this.#whole += 1;
     socket.once('close', () => {
       this.#whole -= 1;
     });
-    return this.#gathering.join();
+    return this.#gathering.join(moreMayCome);
   }
 
   #unauthorized(address: string): void {

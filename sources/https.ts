@@ -192,6 +192,7 @@ class HttpsSource implements Source {
   }
 
   async #receive(exchange: Exchange, bytes: number): Promise<void> {
+    const { inFlightMax, inFlightBytesMax } = this.#options;
     this.#inFlight += 1;
     this.#inFlightBytes += bytes;
     this.#taken.add(exchange);
@@ -203,7 +204,7 @@ class HttpsSource implements Source {
       this.#admit();
     });
     try {
-      const body = await exchange.body();
+      const body = await exchange.body(() => this.#inFlight < inFlightMax && this.#inFlightBytes < inFlightBytesMax);
       const value = this.#parse(body, exchange);
       // a dead letter is sent again past this source, so it is kept in the words of the notice
       const raw = exchange.dialect ? Buffer.from(JSON.stringify(value)) : body;

@@ -8,8 +8,8 @@ const LONG_MS = 3_600_000;
 function gathering(forMs: number) {
   const state = { arriving: 0, released: [] as string[] };
   const gathered = new Gathering(forMs, () => state.arriving);
-  const join = async (name: string) => {
-    await gathered.join();
+  const join = async (name: string, moreMayCome = true) => {
+    await gathered.join(moreMayCome);
     state.released.push(name);
   };
   return { state, gathered, join };
@@ -58,4 +58,11 @@ t.test('with 0 nobody waits', async (t) => {
   state.arriving = 5;
   await join('a');
   t.same(state.released, ['a']);
+});
+
+t.test('where no other could be taken nobody waits for one', async (t) => {
+  const { state, join } = gathering(LONG_MS);
+  state.arriving = 5;
+  await Promise.all([join('a'), join('b', false)]);
+  t.same(state.released, ['a', 'b']);
 });
