@@ -171,6 +171,7 @@ export class Lanes implements Connection {
     const hurry = new AbortController();
     const { log, place } = this.#context;
     const late = setTimeout(() => {
+      clearTimeout(this.#leaseEnds); // nothing is left for it to break off, or to tell
       if ([...this.#users].some(({ isBusy }) => isBusy))
         log.warn(
           { place, code: 'LANE_LOST' },

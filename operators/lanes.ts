@@ -5,7 +5,7 @@ import type { Lanes } from '../connections/lanesConnection.js';
 import { defineOperator, type Kernel } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
-import type { WindowKey } from '../contract/file.js';
+import type { FilePlan, WindowKey } from '../contract/file.js';
 import type { Item, TextFile } from '../contract/item.js';
 import type { WindowRow } from '../contract/store.js';
 import { Unfinished } from '../contract/unfinished.js';
@@ -53,6 +53,8 @@ class LanesOperator implements Kernel {
   readonly #context: Context;
   readonly #closing = new AbortController();
   readonly #elsewhere: Elsewhere[] = [];
+  /** Of a file that goes no further from here: nobody behind this learns that it could not be cut. */
+  #failure: IovError | undefined;
 
   constructor(lanes: Lanes, lookMs: number, context: Context) {
     this.#lanes = lanes;
@@ -69,7 +71,9 @@ class LanesOperator implements Kernel {
   /** @throws Unfinished where the run has gone well and others have not delivered their part yet */
   close(error?: IovError): void {
     this.#closing.abort();
-    if (error || this.#elsewhere.length === 0) return;
+    if (error) return;
+    if (this.#failure) throw this.#failure;
+    if (this.#elsewhere.length === 0) return;
     const message = `${this.#context.place}: ${this.#elsewhere.length} files are delivered by other processes`;
     throw new Unfinished(message, (stop) => this.#rest(stop));
   }
@@ -80,11 +84,14 @@ class LanesOperator implements Kernel {
     const isDelivered = file.known?.state === 'delivered';
     if (!isDelivered && held.has(lane)) return [item];
     file.discard();
-    if (isDelivered) {
-      void removed(file.known?.path);
-      item.receipt.arrived();
-    } else this.#leave(item, file, lane);
+    if (isDelivered) this.#pass(item, file);
+    else this.#leave(item, file, lane);
     return [];
+  }
+
+  #pass(item: Item, file: TextFile): void {
+    void removed(file.known?.path);
+    this.#cut(item, file, () => item.receipt.arrived());
   }
 
   /** The window stays open: its receipts say that this file has not arrived from here. */
@@ -92,14 +99,19 @@ class LanesOperator implements Kernel {
     const path = file.known?.path;
     const left: Elsewhere = { lane, ...(path !== undefined && { path }) };
     this.#elsewhere.push(left);
-    file.plan.then(
-      ({ baseName, window }) => {
-        left.name = baseName;
-        if (window) left.window = window;
-        item.receipt.failed(new IovError('WINDOW_UNFINISHED', `${baseName} is delivered by another process`));
-      },
-      (thrown: unknown) => item.receipt.failed(IovError.from(thrown)),
-    );
+    this.#cut(item, file, ({ baseName, window }) => {
+      left.name = baseName;
+      if (window) left.window = window;
+      item.receipt.failed(new IovError('WINDOW_UNFINISHED', `${baseName} is delivered by another process`));
+    });
+  }
+
+  /** Once its last record is in: a word about it before that says nothing of the records that were yet to come. */
+  #cut(item: Item, { plan }: TextFile, settle: (plan: FilePlan) => void): void {
+    plan.then(settle, (thrown: unknown) => {
+      this.#failure ??= IovError.from(thrown);
+      item.receipt.failed(this.#failure);
+    });
   }
 
   /** Resolves when everything has been delivered, or a lane has come here whose files have not. */

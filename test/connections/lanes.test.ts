@@ -15,28 +15,31 @@ if (kafka) t.teardown(() => kafka.stop());
 const skip = kafka ? false : 'no Kafka';
 const signal = new AbortController().signal;
 
-/** A user that has a connection, as far as the lanes know. */
+/** A user that has a connection, as far as the lanes know. It may be asked to close while it was asked before. */
 class Holder implements LaneUser {
   vacating = false;
   hurried = false;
   isBusy = true;
   grew = 0;
-  #done: (() => void) | undefined;
+  readonly #closesInMs: number;
+  readonly #asked = new Set<() => void>();
+
+  /** @param closesInMs how long its connection takes to close when it is broken off */
+  constructor(closesInMs = 0) {
+    this.#closesInMs = closesInMs;
+  }
 
   vacate(hurry: AbortSignal): Promise<void> {
     this.vacating = true;
-    return new Promise((resolve) => {
-      this.#done = () => {
-        this.isBusy = false;
-        resolve();
-      };
-      const late = () => {
-        this.hurried = true;
-        this.#done?.();
-      };
-      hurry.addEventListener('abort', late, { once: true });
-      if (hurry.aborted) late();
-    });
+    const late = () => {
+      this.hurried = true;
+      if (this.#closesInMs > 0) setTimeout(() => this.done(), this.#closesInMs);
+      else this.done();
+    };
+    const closed = new Promise<void>((resolve) => this.#asked.add(resolve));
+    hurry.addEventListener('abort', late, { once: true });
+    if (hurry.aborted) late();
+    return closed;
   }
 
   grown(): void {
@@ -46,11 +49,15 @@ class Holder implements LaneUser {
 
   /** What it was doing is done. */
   done(): void {
-    this.#done?.();
+    this.isBusy = false;
+    for (const resolve of this.#asked) resolve();
+    this.#asked.clear();
   }
 }
 
 const warnings = (log: ReturnType<typeof keptLog>) => log.lines.filter(({ level }) => level === 'warn');
+const codes = (log: ReturnType<typeof keptLog>) =>
+  warnings(log).map(({ fields }) => (fields as { code?: string }).code);
 const sorted = (lanes: ReadonlySet<number>) => [...lanes].sort((one, other) => one - other);
 
 t.test('lanes', { skip }, async (t) => {
@@ -97,6 +104,19 @@ t.test('lanes', { skip }, async (t) => {
     await until('it is hurried', () => holder.hurried, { ms: MS });
     await until('it has both', () => first.lanes.held.size === 2, { ms: MS });
     t.match(warnings(first.log), [{ message: /^the time to let the lanes go has run out/ }], 'told, and that once');
+  });
+
+  t.test('a lease that runs out while lanes are let go is told once', async (t) => {
+    const topic = await kafka.topic(1);
+    const { lanes, log } = await lanesOf(t, kafka, topic, { revokeMs: 10 * SESSION_MS });
+    await within(MS, 'lanes', lanes.settled(signal));
+    const holder = new Holder(100);
+    lanes.join(holder);
+    const second = await lanesOf(t, kafka, topic);
+    await until('it is asked to close', () => holder.vacating, { ms: MS });
+    await within(MS, 'the lanes are handed out anew', second.lanes.settled(signal));
+    t.ok(holder.hurried);
+    t.same(codes(log), ['LANE_LOST'], 'told, and that once', { lines: log.lines });
   });
 
   t.test('where nothing is under way nothing is told to be broken off', async (t) => {

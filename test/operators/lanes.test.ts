@@ -1,12 +1,14 @@
 import t, { type Test } from 'tap';
 import type { Kernel } from '../../contract/component.js';
-import type { IovError } from '../../contract/error.js';
+import { IovError } from '../../contract/error.js';
 import type { FilePlan } from '../../contract/file.js';
 import type { Item, TextFile } from '../../contract/item.js';
 import { Receipt } from '../../contract/receipt.js';
 import type { FileRow } from '../../contract/store.js';
 import { Unfinished } from '../../contract/unfinished.js';
 import { spec } from '../../operators/lanes.js';
+import { OpenFile } from '../../workers/openFile.js';
+import { TextContent } from '../../workers/textContent.js';
 import { bareContext } from '../support/bareContext.js';
 import { handedLanes } from '../support/handedLanes.js';
 import { optionsOf } from '../support/options.js';
@@ -120,6 +122,37 @@ t.test('what somebody has delivered has arrived, whoever it was', async (t) => {
   );
   t.same(discarded, [1, 2]);
   await kernel.close?.(new Error('not this run') as IovError);
+});
+
+/** A file that is delivered, while its records are read anew. */
+async function readAnew(t: Test) {
+  const { kernel, delivered, through } = await window(t, 1, [0]);
+  await through(1);
+  await delivered(1);
+  const file = new OpenFile(new TextContent('lines', 1_000), 1, { state: 'delivered' } as FileRow);
+  const settled: (IovError | 'arrived')[] = [];
+  const record = () => file.receipts.push(new Receipt((error) => void settled.push(error ?? 'arrived')));
+  record();
+  t.same(await kernel.transform({ value: file, tags: {}, origin: 'test', effects: [], receipt: file.receipt }), []);
+  record(); // of a stretch that was read later
+  return { kernel, file, settled };
+}
+
+t.test('a delivered file has arrived with its last record, not before', async (t) => {
+  const { kernel, file, settled } = await readAnew(t);
+  t.same(settled, []);
+  file.finish({ baseName: 'KH_0002_2022111600_P_000001' } as FilePlan);
+  await until('it has arrived', () => settled.length > 0, { ms: MS });
+  t.same(settled, ['arrived', 'arrived']);
+  await kernel.close?.();
+});
+
+t.test('a delivered file that is cut otherwise now fails the run', async (t) => {
+  const { kernel, file, settled } = await readAnew(t);
+  file.abandon(new IovError('WINDOW_CONFLICT', 'other records'));
+  await until('it has failed', () => settled.length > 0, { ms: MS });
+  t.match(settled, [{ code: 'WINDOW_CONFLICT' }, { code: 'WINDOW_CONFLICT' }]);
+  await t.rejects(async () => kernel.close?.(), { code: 'WINDOW_CONFLICT' });
 });
 
 t.test('when a lane comes whose files are missing the run goes again at once', async (t) => {
