@@ -167,11 +167,11 @@ export class Lanes implements Connection {
   async #revoke(): Promise<void> {
     this.#assigned = undefined;
     clearTimeout(this.#usable);
+    clearTimeout(this.#leaseEnds); // what is below ends no later
     const leftMs = Math.max(0, Math.min(this.#options.revokeMs, this.#leaseEndsMs - performance.now()));
     const hurry = new AbortController();
     const { log, place } = this.#context;
     const late = setTimeout(() => {
-      clearTimeout(this.#leaseEnds); // nothing is left for it to break off, or to tell
       if ([...this.#users].some(({ isBusy }) => isBusy))
         log.warn(
           { place, code: 'LANE_LOST' },

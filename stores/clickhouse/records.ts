@@ -105,14 +105,24 @@ export class Records {
   /** By ICCID or RequestID; the oldest first. */
   async about(key: string, limit: number): Promise<TracedRecord[]> {
     const query = sql`SELECT kind, code, position, size, iccid, accepted_at FROM ${this.#table} WHERE iccid = ${key} OR request_id = ${key} ORDER BY accepted_at, position LIMIT 1 BY kind, code, position LIMIT ${limit}`;
-    return (await this.#server.rows('tracing', query)).map(([kind, code, position, size, iccid, acceptedAt]) => ({
-      kind: kind ?? '',
-      code: code ?? '',
+    const rows = await this.#server.rows('tracing', query);
+    const again = await this.#excluded(rows.map(([, , position]) => Number(position)));
+    return rows.map(([kind = '', code = '', position, size, iccid, acceptedAt]) => ({
+      kind,
+      code,
       seq: Number(position),
       size: Number(size),
       iccid: iccid || null,
       accepted_at: Number(acceptedAt),
+      again: again.has(`${kind} ${code} ${position}`),
     }));
+  }
+
+  /** Those of these positions that came twice, each as `kind code position`. */
+  async #excluded(positions: readonly number[]): Promise<ReadonlySet<string>> {
+    if (positions.length === 0) return new Set();
+    const query = sql`SELECT DISTINCT kind, code, position FROM ${this.#tables.named('excluded')} WHERE position IN (${list(positions)})`;
+    return new Set((await this.#server.rows('tracing', query)).map((row) => row.join(' ')));
   }
 
   /** Which of these positions hold a record. */

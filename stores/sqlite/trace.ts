@@ -43,6 +43,8 @@ export type TracedRecord = {
   size: number;
   iccid: string | null;
   accepted_at: number;
+  /** It is what another record is, and came later: no window has it. */
+  again?: boolean;
 };
 
 interface Parts {
@@ -106,10 +108,11 @@ export class Trace {
   }
 
   /** @param place what windows are cut by */
-  #recordSteps({ seq, kind, code, size, accepted_at }: TracedRecord, place: number): TraceStep[] {
-    const windows = this.#parts.windows.holding(kind, code, place);
+  #recordSteps({ seq, kind, code, size, accepted_at, again }: TracedRecord, place: number): TraceStep[] {
+    const windows = again ? [] : this.#parts.windows.holding(kind, code, place);
+    const why = again ? '; it had come before, and counts once' : '';
     return [
-      { at: accepted_at, step: 'archived', text: `${kind} ${code}, position ${seq}, ${size} bytes` },
+      { at: accepted_at, step: 'archived', text: `${kind} ${code}, position ${seq}, ${size} bytes${why}` },
       ...windows.flatMap((window) => {
         const file = this.#parts.files.holding(window.id, seq);
         return [windowStep(window), ...(file ? fileSteps(file) : [])];
