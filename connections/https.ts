@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
 import { defineConnection } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
+import { Type } from '../contract/schema.js';
 import { listenAddress } from './listenAddress.js';
 import { LockoutOptions } from './lockout.js';
 

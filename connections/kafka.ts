@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
 import { defineConnection } from '../contract/component.js';
+import { Type } from '../contract/schema.js';
 
 const ms = (value: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ default: value, minimum, maximum, description });

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '../contract/schema.js';
 import { callerOf } from './callerOf.js';
 
 export const LockoutOptions = Type.Object(

@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
 import { defineConnection } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
+import { Type } from '../contract/schema.js';
 import type { Lanes } from './lanesConnection.js';
 
 const ms = (description: string, value: number, maximum: number, minimum = 1) =>

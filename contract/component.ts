@@ -1,9 +1,9 @@
-import type { Static, TObject } from 'typebox';
 import type { Connection } from './connection.js';
 import type { Context } from './context.js';
 import type { Fault, IovError } from './error.js';
 import type { Item, Shape } from './item.js';
 import type { CipherOptions } from './peer.js';
+import type { Static, TObject } from './schema.js';
 
 /** An example in a component's docs; the tests check its options, and run it where input and output are given. */
 export interface Example {

@@ -1,8 +1,8 @@
 import { dirname, resolve } from 'node:path';
-import type { Static } from 'typebox';
 import type { ComponentSpec } from '../contract/component.js';
 import type { Fault } from '../contract/error.js';
 import type { Shape } from '../contract/item.js';
+import type { Static } from '../contract/schema.js';
 import type { CheckedComponent, CheckedConfig, CheckedPipeline, CheckedRetention } from './config.js';
 import { ConfigSchema, type RetentionOptions } from './configSchema.js';
 import { conform } from './conform.js';

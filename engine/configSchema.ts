@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
 import { PeerOptions } from '../contract/peer.js';
+import { Type } from '../contract/schema.js';
 import { ClickHouseOptionsSchema } from '../stores/clickhouse/options.js';
 import { TracingOptions } from './tracingRules.js';
 

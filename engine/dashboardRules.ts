@@ -1,5 +1,5 @@
-import type { Static } from 'typebox';
 import { isLoopback, listenAddress } from '../connections/listenAddress.js';
+import type { Static } from '../contract/schema.js';
 import type { CheckedDashboard } from './config.js';
 import type { DashboardOptions } from './configSchema.js';
 import type { Faults } from './fault.js';

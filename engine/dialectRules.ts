@@ -1,5 +1,5 @@
-import type { Static } from 'typebox';
 import { DialectOptions } from '../contract/peer.js';
+import type { Static } from '../contract/schema.js';
 import { tableOf } from '../notice/tables/index.js';
 import type { ConfigSchema } from './configSchema.js';
 import { conform } from './conform.js';

@@ -1,4 +1,4 @@
-import type { TSchema } from 'typebox';
+import type { TSchema } from '../contract/schema.js';
 
 /** The part of JSON Schema that option schemas use, with the annotations of ours that `check` reads. */
 export interface JsonSchema {

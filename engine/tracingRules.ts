@@ -1,5 +1,5 @@
-import { type Static, Type } from 'typebox';
 import { isLoopback } from '../connections/listenAddress.js';
+import { type Static, Type } from '../contract/schema.js';
 import type { Faults } from './fault.js';
 import type { Located } from './located.js';
 

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../contract/schema.js';
 import { GLOB } from './globs.js';
 
 /** Options of every source of files that others put somewhere. */

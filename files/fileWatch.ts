@@ -1,8 +1,8 @@
-import { Type } from 'typebox';
 import type { Source } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
+import { Type } from '../contract/schema.js';
 import { fileOptions } from './fileOptions.js';
 import { GLOB } from './globs.js';
 import { ReceivedFiles, type SeenFile, toldOf } from './receivedFiles.js';

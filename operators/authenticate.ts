@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { Type } from 'typebox';
 import { type ReceiveRate, receiveRateOf } from '../connections/receiveRate.js';
 import { defineOperator, type Kernel } from '../contract/component.js';
 import { type Fault, IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 import type { Peer } from '../contract/peer.js';
+import { Type } from '../contract/schema.js';
 import type { Store } from '../contract/store.js';
 import type { JsonObject, Tags } from '../contract/tags.js';
 import { isObject } from '../notice/report.js';

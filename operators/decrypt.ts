@@ -1,9 +1,9 @@
-import { Type } from 'typebox';
 import { defineOperator, type Kernel } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 import type { Peer } from '../contract/peer.js';
+import { Type } from '../contract/schema.js';
 import { type JsonObject, type Tags, withoutPlace } from '../contract/tags.js';
 import { type Cipher, createCipher } from '../crypto/cipher.js';
 import { sm3Hex } from '../crypto/digest.js';

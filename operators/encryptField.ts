@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
 import { defineOperator } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
+import { Type } from '../contract/schema.js';
 import type { JsonObject } from '../contract/tags.js';
 import { createCipher } from '../crypto/cipher.js';
 import { Dialect } from '../notice/dialect.js';

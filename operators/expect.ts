@@ -1,8 +1,8 @@
-import { type Static, Type } from 'typebox';
 import { defineOperator, type Kernel } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { type Fault, IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
+import { type Static, Type } from '../contract/schema.js';
 import type { Effect, NewDueFile, Transaction } from '../contract/store.js';
 import type { JsonObject } from '../contract/tags.js';
 import { iccidsOf } from '../notice/iccids.js';

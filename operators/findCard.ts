@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
-import { Type } from 'typebox';
 import { defineOperator, type Kernel } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
+import { Type } from '../contract/schema.js';
 import type { JsonObject } from '../contract/tags.js';
 import { iccidsOf } from '../notice/iccids.js';
 import { commandRequest } from '../stores/commandRequest.js';

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Type } from 'typebox';
 import { defineOperator, type Kernel } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError, reasonOf } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
+import { Type } from '../contract/schema.js';
 import type { CardContent, CardSide, CardState, Effect } from '../contract/store.js';
 import { isRequest, type JsonObject, madeFor, type Tags, withoutPlace } from '../contract/tags.js';
 import { personOf } from '../notice/person.js';

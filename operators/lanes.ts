@@ -1,12 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Type } from 'typebox';
 import type { Lanes } from '../connections/lanesConnection.js';
 import { defineOperator, type Kernel } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { FilePlan, WindowKey } from '../contract/file.js';
 import type { Item, TextFile } from '../contract/item.js';
+import { Type } from '../contract/schema.js';
 import type { WindowRow } from '../contract/store.js';
 import { Unfinished } from '../contract/unfinished.js';
 import { cutoffMs } from '../notice/cutoff.js';

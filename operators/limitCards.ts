@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
 import { defineOperator } from '../contract/component.js';
 import { type Fault, IovError } from '../contract/error.js';
+import { Type } from '../contract/schema.js';
 import type { Effect } from '../contract/store.js';
 import type { JsonObject } from '../contract/tags.js';
 import { maskValue } from '../notice/mask.js';

@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
 import { defineOperator } from '../contract/component.js';
+import { Type } from '../contract/schema.js';
 import type { JsonObject } from '../contract/tags.js';
 
 const FIELD = '^[^\\s.][^.]{0,63}$';

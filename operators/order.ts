@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
 import { defineOperator } from '../contract/component.js';
 import { oneLine } from '../contract/oneLine.js';
+import { Type } from '../contract/schema.js';
 import type { JsonObject } from '../contract/tags.js';
 
 export const spec = defineOperator({

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
-import { Type } from 'typebox';
 import { defineOperator } from '../contract/component.js';
 import type { Item } from '../contract/item.js';
+import { Type } from '../contract/schema.js';
 import type { JsonObject } from '../contract/tags.js';
 
 /** Bits of the digest that decide: as many as a double holds without loss. */

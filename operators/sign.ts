@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
 import { defineOperator } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
+import { Type } from '../contract/schema.js';
 import type { JsonObject, Tags } from '../contract/tags.js';
 import { signNature } from '../notice/signature.js';
 

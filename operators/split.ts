@@ -1,9 +1,9 @@
-import { Type } from 'typebox';
 import { defineOperator, type Kernel } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { WindowKey } from '../contract/file.js';
 import type { Item, Lines } from '../contract/item.js';
+import { Type } from '../contract/schema.js';
 import type { WindowRow } from '../contract/store.js';
 import { windowOfTemplate } from '../notice/batch.js';
 import { cutoffOf } from '../notice/cutoff.js';

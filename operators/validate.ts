@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
 import { defineOperator } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
+import { Type } from '../contract/schema.js';
 
 export const spec = defineOperator({
   name: 'validate',

@@ -1,10 +1,10 @@
-import { Type } from 'typebox';
 import { defineOperator, type Kernel } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { PackedFile, Verified } from '../contract/file.js';
 import type { Item } from '../contract/item.js';
 import type { CipherOptions, Peer } from '../contract/peer.js';
+import { Type } from '../contract/schema.js';
 import { type AlbumName, type BatchName, parseFileName, toldName } from '../notice/fileName.js';
 import { maskNumbers } from '../notice/mask.js';
 import type { UnpackBounds, UnpackedEntry } from '../workers/unpack.js';

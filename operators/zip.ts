@@ -1,5 +1,5 @@
-import { Type } from 'typebox';
 import { defineOperator } from '../contract/component.js';
+import { Type } from '../contract/schema.js';
 
 export const spec = defineOperator({
   name: 'zip',

@@ -1,8 +1,8 @@
-import { Type } from 'typebox';
 import { defineSink, type Sink } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Item, Lines } from '../contract/item.js';
+import { Type } from '../contract/schema.js';
 import type { Effect } from '../contract/store.js';
 import { isRequest } from '../contract/tags.js';
 import { sm3Hex } from '../crypto/digest.js';

@@ -1,10 +1,10 @@
 import { constants } from 'node:fs';
 import { copyFile, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { Type } from 'typebox';
 import { defineSink } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
 import type { PackedFile } from '../contract/file.js';
+import { Type } from '../contract/schema.js';
 import { sync } from '../files/plainFile.js';
 import { baseNameOf } from '../notice/fileName.js';
 

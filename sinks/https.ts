@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events';
-import { type Static, Type } from 'typebox';
 import { judgeReply } from '../connections/httpsAnswer.js';
 import type { HttpsClient } from '../connections/httpsClient.js';
 import type { SendRate } from '../connections/sendRate.js';
@@ -8,6 +7,7 @@ import { defineSink, type Sink } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Item, Lines } from '../contract/item.js';
+import { type Static, Type } from '../contract/schema.js';
 import type { Effect, Transaction } from '../contract/store.js';
 import { Dialect } from '../notice/dialect.js';
 import { parseStrictJson } from '../notice/strictJson.js';

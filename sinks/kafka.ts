@@ -1,4 +1,3 @@
-import { type Static, Type } from 'typebox';
 import { TOPIC_NAME } from '../connections/kafka.js';
 import type { KafkaConnection } from '../connections/kafkaConnection.js';
 import { headersOf } from '../connections/kafkaHeaders.js';
@@ -8,6 +7,7 @@ import { defineSink, type Sink } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Item, Lines } from '../contract/item.js';
+import { type Static, Type } from '../contract/schema.js';
 import type { Tags } from '../contract/tags.js';
 
 const bounded = (value: number, minimum: number, maximum: number, description: string) =>

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
-import { Type } from 'typebox';
 import { defineSink, type Sink } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { PackedFile, Verified } from '../contract/file.js';
 import type { Item } from '../contract/item.js';
 import type { NewReceivedFile, ReceivedFile, ReceivedRecord } from '../contract/received.js';
+import { Type } from '../contract/schema.js';
 import { type AlbumName, type BatchName, parseFileName } from '../notice/fileName.js';
 import { parseStrictJson } from '../notice/strictJson.js';
 

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
-import { Type } from 'typebox';
 import type { SftpConnection } from '../connections/sftpConnection.js';
 import { defineSink } from '../contract/component.js';
 import type { PackedFile } from '../contract/file.js';
+import { Type } from '../contract/schema.js';
 import { baseNameOf } from '../notice/fileName.js';
 
 const options = Type.Object(

@@ -1,4 +1,3 @@
-import { Type } from 'typebox';
 import { TOPIC_NAME } from '../connections/kafka.js';
 import type { Feeding } from '../connections/kafkaBehind.js';
 import type { KafkaConnection } from '../connections/kafkaConnection.js';
@@ -8,6 +7,7 @@ import { IovError } from '../contract/error.js';
 import type { WindowKey } from '../contract/file.js';
 import type { Item, Lines } from '../contract/item.js';
 import { Receipt, type Share } from '../contract/receipt.js';
+import { Type } from '../contract/schema.js';
 import type { Store, Stretch, WindowRow } from '../contract/store.js';
 import { windowName } from '../notice/batch.js';
 import { cutoffMs, cutoffOf } from '../notice/cutoff.js';

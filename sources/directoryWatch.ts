@@ -1,9 +1,9 @@
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Type } from 'typebox';
 import { defineSource } from '../contract/component.js';
 import type { Log } from '../contract/context.js';
 import { type Fault, IovError } from '../contract/error.js';
+import { Type } from '../contract/schema.js';
 import { entriesOf, expectDirectory, listFiles } from '../files/directory.js';
 import { FileWatch, HOW_FILES_ARE_TAKEN, type Place, watchOptions } from '../files/fileWatch.js';
 import { isAsSeen, releaseHere, type SeenFile } from '../files/receivedFiles.js';

@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
 import { defineSource } from '../contract/component.js';
 import type { Fault } from '../contract/error.js';
+import { Type } from '../contract/schema.js';
 import { DirectoryRecords } from '../files/directoryRecords.js';
 import { FileRecords } from '../files/fileRecords.js';
 import { watchOptions } from '../files/fileWatch.js';

@@ -1,4 +1,3 @@
-import { type Static, Type } from 'typebox';
 import type { Exchange } from '../connections/httpsExchange.js';
 import type { HttpsListener } from '../connections/httpsListener.js';
 import { defineSource, type Source } from '../contract/component.js';
@@ -6,6 +5,7 @@ import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 import { Receipt } from '../contract/receipt.js';
+import { type Static, Type } from '../contract/schema.js';
 import type { JsonObject } from '../contract/tags.js';
 import { Dialect, dialectFinder } from '../notice/dialect.js';
 

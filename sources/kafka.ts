@@ -1,4 +1,3 @@
-import { type Static, Type } from 'typebox';
 import { TOPIC_NAME } from '../connections/kafka.js';
 import type { KafkaConnection } from '../connections/kafkaConnection.js';
 import type { KafkaConsumer, Taken } from '../connections/kafkaConsumer.js';
@@ -9,6 +8,7 @@ import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 import { Receipt } from '../contract/receipt.js';
+import { type Static, Type } from '../contract/schema.js';
 import { withoutPlace } from '../contract/tags.js';
 
 const bounded = (value: number, minimum: number, maximum: number, description: string) =>

@@ -1,9 +1,9 @@
 import { isAbsolute, join } from 'node:path';
-import { Type } from 'typebox';
 import type { Drop } from '../connections/dropFolder.js';
 import { listenAddress } from '../connections/listenAddress.js';
 import { defineSource } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
+import { Type } from '../contract/schema.js';
 import { fileOptions } from '../files/fileOptions.js';
 import { likeAny } from '../files/globs.js';
 import type { SeenFile } from '../files/receivedFiles.js';

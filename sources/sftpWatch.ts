@@ -1,8 +1,8 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { Type } from 'typebox';
 import type { SftpConnection } from '../connections/sftpConnection.js';
 import { defineSource } from '../contract/component.js';
+import { Type } from '../contract/schema.js';
 import { FileWatch, HOW_FILES_ARE_TAKEN, type Place, watchOptions } from '../files/fileWatch.js';
 import type { SeenFile } from '../files/receivedFiles.js';
 

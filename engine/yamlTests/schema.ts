@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '../../contract/schema.js';
 
 const Values = (description: string) =>
   Type.Array(Type.Unknown(), { maxItems: 10_000, expected: 'a list', description });

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '../../contract/schema.js';
 
 /** `archive: { clickhouse: … }` of a pipeline file. */
 export const ClickHouseOptionsSchema = Type.Object(

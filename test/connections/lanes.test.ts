@@ -1,8 +1,8 @@
 import t from 'tap';
 import { spec } from '../../connections/lanes.js';
-import type { LaneUser } from '../../connections/lanesConnection.js';
 import type { keptLog } from '../support/bareContext.js';
 import { startKafka } from '../support/kafka.js';
+import { Holder } from '../support/laneHolder.js';
 import { lanesOf, SESSION_MS } from '../support/lanes.js';
 import { optionsOf } from '../support/options.js';
 import { until } from '../support/until.js';
@@ -14,46 +14,6 @@ const kafka = await startKafka();
 if (kafka) t.teardown(() => kafka.stop());
 const skip = kafka ? false : 'no Kafka';
 const signal = new AbortController().signal;
-
-/** A user that has a connection, as far as the lanes know. It may be asked to close while it was asked before. */
-class Holder implements LaneUser {
-  vacating = false;
-  hurried = false;
-  isBusy = true;
-  grew = 0;
-  readonly #closesInMs: number;
-  readonly #asked = new Set<() => void>();
-
-  /** @param closesInMs how long its connection takes to close when it is broken off */
-  constructor(closesInMs = 0) {
-    this.#closesInMs = closesInMs;
-  }
-
-  vacate(hurry: AbortSignal): Promise<void> {
-    this.vacating = true;
-    const late = () => {
-      this.hurried = true;
-      if (this.#closesInMs > 0) setTimeout(() => this.done(), this.#closesInMs);
-      else this.done();
-    };
-    const closed = new Promise<void>((resolve) => this.#asked.add(resolve));
-    hurry.addEventListener('abort', late, { once: true });
-    if (hurry.aborted) late();
-    return closed;
-  }
-
-  grown(): void {
-    this.grew += 1;
-    this.isBusy = true;
-  }
-
-  /** What it was doing is done. */
-  done(): void {
-    this.isBusy = false;
-    for (const resolve of this.#asked) resolve();
-    this.#asked.clear();
-  }
-}
 
 const warnings = (log: ReturnType<typeof keptLog>) => log.lines.filter(({ level }) => level === 'warn');
 const codes = (log: ReturnType<typeof keptLog>) =>

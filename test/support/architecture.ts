@@ -26,8 +26,6 @@ const COMPONENTS = ['sources', 'operators', 'sinks'];
 const REGISTRY = 'engine/registry.ts';
 /** Where a process, a worker or a tool begins; test files are found by their name. */
 const ENTRIES = ['cli/main.ts', 'bench/main.ts', 'bench/tasks', 'workers/pack.ts', 'engine/generate.ts'];
-/** Option schemas are written everywhere in typebox's words. */
-const EVERYWHERE = ['typebox'];
 const LINES_MAX = 300;
 /** Tables and codes are data, and tests are lists of cases: their length is that of their subject. */
 const AS_LONG_AS_IT_TAKES = ['notice/tables', 'notice/codes', 'test'];
@@ -202,7 +200,7 @@ function strayPackages(imports: readonly Import[]): Violation[] {
       .split('/')
       .slice(0, specifier.startsWith('@') ? 2 : 1)
       .join('/');
-    if (!isPackage || typeOnly || EVERYWHERE.includes(name) || isIn(file, ['test', 'bench'])) continue;
+    if (!isPackage || typeOnly || isIn(file, ['test', 'bench'])) continue;
     const home = homes.get(name) ?? file;
     homes.set(name, home);
     if (home !== file)

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Test } from 'tap';
-import Value from 'typebox/value';
 import { freePort } from '../../demo/site.js';
 import { systemClock } from '../../engine/clock.js';
 import { migrateClickHouse } from '../../stores/clickhouse/migrate.js';
 import { type ClickHouseOptions, ClickHouseOptionsSchema } from '../../stores/clickhouse/options.js';
 import { type ClickHouseStoreOptions, openClickHouseStore } from '../../stores/clickhouse/store.js';
 import { keptLog } from './bareContext.js';
+import { conformed } from './options.js';
 import { type Control, ifHere, startService } from './service.js';
 
 /** A real server, and what tests ask of it themselves. */
@@ -72,7 +72,7 @@ export async function newArchive(
 /** Options with their defaults, as a pipeline file gives them. */
 export function archiveAt(url: string, ledger: string, more: Partial<ClickHouseOptions> = {}): ClickHouseOptions {
   const given = { url, ledger, batchDelayMs: 5, ...more };
-  return Value.Parse(ClickHouseOptionsSchema, Value.Default(ClickHouseOptionsSchema, given));
+  return conformed(ClickHouseOptionsSchema, given) as ClickHouseOptions;
 }
 
 /** Closed when the test ends. */

@@ -1,6 +1,6 @@
-import { Type } from 'typebox';
 import { defineOperator, type Kernel, type OperatorSpec } from '../../../contract/component.js';
 import type { Item } from '../../../contract/item.js';
+import { Type } from '../../../contract/schema.js';
 
 const broken = (name: string, create: () => Kernel, more: Partial<OperatorSpec> = {}): OperatorSpec =>
   defineOperator({
