@@ -8,6 +8,8 @@ import { tableOf } from '../notice/tables/index.js';
 
 /** Distinct records; beyond them they come again, which deflate cannot notice over its window of 32 KB. */
 const DISTINCT = 20_000;
+/** Several megabytes of text, a hundred times what deflate looks back; more would only be memory that is not the pipeline's. */
+const BODIES = 4_000;
 const SEED = 2022;
 
 /** Ordered table-12 records of about 1.9 KB, encoded. */
@@ -28,7 +30,7 @@ const CODES = ['WBA0', 'LSV1', 'LFV2'];
 export const OEM = { platformId: 'OEM-BENCH', password: 'bench-password', codes: CODES, cipher: CIPHER };
 
 /** Bodies of `POST /t1/account`, signed and encrypted. */
-export function accountBodies(count: number): Uint8Array[] {
+export function accountBodies(count = BODIES): Uint8Array[] {
   const source = generator(SEED);
   const cipher = createCipher(OEM.cipher);
   const Auth = { PlatformID: OEM.platformId, SignNature: signNature(OEM.platformId, OEM.password) };

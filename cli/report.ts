@@ -115,15 +115,18 @@ function commandLines({ commands, notInTime }: DayReport): string[] {
     const when = deliveredAt === undefined ? (state === 'failed' ? 'given up' : 'missing') : localTime(deliveredAt);
     return `  ${name}: was due at ${localTime(dueAt)}, ${when}${reason === undefined ? '' : `: ${reason}`}`;
   });
+  const total = commands.reduce((sum, { late, missing, failed }) => sum + late + missing + failed, 0);
   return [
     '',
     'files of commands:',
     table(['kind', 'code', 'asked', 'in time', 'late', 'missing', 'failed', 'not due yet'], rows),
-    ...bounded(lines),
+    ...bounded(lines, total),
   ];
 }
 
-function bounded(lines: readonly string[]): string[] {
-  if (lines.length <= SHOWN_MAX) return [...lines];
-  return [...lines.slice(0, SHOWN_MAX), `  … and ${lines.length - SHOWN_MAX} more; \`--json\` has them all`];
+/** @param total how many there are, where the report itself names only the first of them */
+function bounded(lines: readonly string[], total = lines.length): string[] {
+  if (total <= SHOWN_MAX) return [...lines];
+  const named = total === lines.length ? 'them all' : `the first ${lines.length}`;
+  return [...lines.slice(0, SHOWN_MAX), `  … and ${total - SHOWN_MAX} more; \`--json\` has ${named}`];
 }

@@ -1,6 +1,6 @@
 import type { ConnectionView, LiveView, PartView, PipelineView } from '../dashboard/liveView.js';
 import { localTime } from '../notice/cutoff.js';
-import { type Command, EXIT, print } from './command.js';
+import { type Command, complain, EXIT, print } from './command.js';
 import { daemonOf } from './daemon.js';
 import { stopSignal } from './run.js';
 import { STORE_HELP, storeOptions } from './store.js';
@@ -21,8 +21,9 @@ export const command: Command = {
   positionalsMax: 0,
   async run(given) {
     const daemon = await daemonOf(given);
+    const stop = stopSignal();
     let looks = 0;
-    for await (const { event, data } of daemon.events('/api/live', stopSignal())) {
+    for await (const { event, data } of daemon.events('/api/live', stop)) {
       if (event !== 'live') continue;
       looks += 1;
       if (given.values.once && looks < 2) continue; // the first one has no second behind it
@@ -30,9 +31,10 @@ export const command: Command = {
       else if (process.stdout.isTTY && !given.values.once)
         process.stdout.write(CLEAR + page(daemon.parse<LiveView>(data)));
       else print(page(daemon.parse<LiveView>(data)));
-      if (given.values.once) break;
+      if (given.values.once) return EXIT.done;
     }
-    return EXIT.done;
+    if (!stop.aborted) complain('iovpipe: the daemon has ended');
+    return given.values.once ? EXIT.failed : EXIT.done;
   },
 };
 

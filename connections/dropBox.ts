@@ -195,6 +195,7 @@ export class DropBox {
         });
         sftp.on('end', () => sftp.end()); // the sender has said all; OpenSSH waits for our close
         const over = () => {
+          socket.off('close', over); // one that lasts has any number of channels, one after the other
           busy = false;
           void session.close();
         };

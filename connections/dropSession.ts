@@ -38,6 +38,7 @@ export class DropSession {
   #lastHandle = 0;
   /** Handles open or being opened. */
   #open = 0;
+  #isClosed = false;
 
   constructor(sftp: SFTPWrapper, folder: DropFolder, hooks: DropSessionHooks) {
     this.#sftp = sftp;
@@ -66,6 +67,7 @@ export class DropSession {
 
   /** Gives up what the sender left open; its `.tmp` files stay. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     const handles = [...this.#handles.values()];
     this.#handles.clear();
     await Promise.allSettled(handles.map((handle) => this.#giveUp(handle)));
@@ -106,14 +108,13 @@ export class DropSession {
       throw new Refusal(STATUS.FAILURE, `expected at most ${this.#hooks.openHandlesMax} open files a connection`);
     }
     this.#open += 1;
-    try {
-      const handle = await open();
-      this.#lastHandle += 1;
-      this.#handles.set(this.#lastHandle, handle);
-    } catch (error) {
+    const handle = await open().catch((error: unknown) => {
       this.#open -= 1;
       throw error;
-    }
+    });
+    if (this.#isClosed) return this.#giveUp(handle); // its sender went while it was opened
+    this.#lastHandle += 1;
+    this.#handles.set(this.#lastHandle, handle);
     const name = Buffer.alloc(4);
     name.writeUInt32BE(this.#lastHandle);
     this.#sftp.handle(id, name);

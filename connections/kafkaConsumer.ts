@@ -2,7 +2,18 @@ import { IovError } from '../contract/error.js';
 import type { KafkaConnection } from './kafkaConnection.js';
 import { kafkaError, OVERTAKEN } from './kafkaFailures.js';
 import { Offsets, type Step } from './offsets.js';
-import { keyOf, type Mark, type Message, type Place, RD, type RdConsumer, type RdError, serve } from './rdkafka.js';
+import {
+  keyOf,
+  type Mark,
+  type Message,
+  type Place,
+  RD,
+  type RdConsumer,
+  type RdDone,
+  type RdError,
+  type RdWatermarks,
+  serve,
+} from './rdkafka.js';
 
 export interface GroupOptions {
   group: string;
@@ -157,11 +168,46 @@ export class KafkaConsumer {
   }
 
   #assign(places: readonly Place[]): void {
-    for (const { topic, partition } of places) {
-      const ours = { topic, partition, offsets: new Offsets(), committed: undefined, isLost: false };
-      this.#partitions.set(keyOf(ours), ours);
+    const ours = places.map(({ topic, partition }) => {
+      return { topic, partition, offsets: new Offsets(), committed: undefined, isLost: false };
+    });
+    for (const partition of ours) this.#partitions.set(keyOf(partition), partition);
+    if (this.#options.from === 'latest') void this.#assignAtEnds(ours);
+    else this.#tell((client) => client.assign(places));
+  }
+
+  /**
+   * A group that begins at the end commits where that is. What came before its first message had settled would else be passed
+   * over after a restart, and whoever waits for the group would wait until each partition has a new message.
+   */
+  async #assignAtEnds(partitions: readonly Partition[]): Promise<void> {
+    try {
+      await this.#beginAtEnds(partitions);
+    } catch (thrown) {
+      if (this.#leaving.signal.aborted) return;
+      this.#connection.trouble(kafkaError(thrown, `group ${this.#options.group}`)); // librdkafka finds the end itself
     }
-    this.#tell((client) => client.assign(places));
+    if (partitions.some((partition) => this.#partitions.get(keyOf(partition)) !== partition)) return; // gone meanwhile
+    const from = partitions.map(({ topic, partition, offsets: { next } }) => {
+      return { topic, partition, ...(next !== undefined && { offset: next }) };
+    });
+    this.#tell((client) => client.assign(from));
+  }
+
+  async #beginAtEnds(partitions: readonly Partition[]): Promise<void> {
+    const client = this.#client;
+    if (!client || partitions.length === 0) return;
+    const ms = this.#connection.options.requestTimeoutMs;
+    const places = partitions.map(({ topic, partition }) => ({ topic, partition }));
+    const marks = await asked<readonly (Place & { offset?: number })[]>((done) => client.committed(places, ms, done));
+    const committed = new Map(marks.map((mark) => [keyOf(mark), mark.offset ?? -1]));
+    for (const partition of partitions) {
+      if ((committed.get(keyOf(partition)) ?? -1) >= 0) continue;
+      const { highOffset } = await asked<RdWatermarks>((done) =>
+        client.queryWatermarkOffsets(partition.topic, partition.partition, ms, done),
+      );
+      partition.offsets = new Offsets(highOffset);
+    }
   }
 
   async #handOver(): Promise<void> {
@@ -217,4 +263,10 @@ export class KafkaConsumer {
       if (!this.#leaving.signal.aborted) this.#connection.trouble(kafkaError(thrown, `group ${this.#options.group}`));
     }
   }
+}
+
+function asked<Result>(ask: (done: RdDone<Result>) => void): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    ask((error, result) => (error ? reject(error) : resolve(result)));
+  });
 }

@@ -103,7 +103,8 @@ export class KafkaProducer {
       'linger.ms': lingerMs,
       'compression.codec': compression,
       'queue.buffering.max.messages': queueMessagesMax,
-      'queue.buffering.max.kbytes': Math.ceil(queueBytesMax / 1024),
+      // a message that is larger than the whole queue would wait for room without end
+      'queue.buffering.max.kbytes': Math.ceil(Math.max(queueBytesMax, messageBytesMax) / 1024),
       'message.max.bytes': messageBytesMax,
       'topic.metadata.propagation.max.ms': TOPIC_MS,
       dr_cb: true,

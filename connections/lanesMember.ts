@@ -37,7 +37,6 @@ export class LanesMember {
   readonly #holder: LanesHolder;
   readonly #leaving = new AbortController();
   #client: RdConsumer | undefined;
-  #count = 0;
   #places: readonly Place[] = [];
   /** Counts assignments and revocations: what was asked before one of them says nothing after it. */
   #epoch = 0;
@@ -60,7 +59,7 @@ export class LanesMember {
     try {
       const client = await this.#kafka.reach(() => this.#make(), serve, signal);
       this.#client = client;
-      this.#count = await this.#lanesOf(client);
+      await this.#lanesOf(client);
       client.on('offset.commit', (error) => this.#answered(error));
       client.subscribe([topic]);
       this.#turning = setInterval(() => this.#turn(), Math.min(POLL_MS, renewMs / 2));
@@ -127,7 +126,7 @@ export class LanesMember {
       this.#places = places;
       this.#askedAtMs = Number.NEGATIVE_INFINITY;
       this.#tell((client) => client.assign(places));
-      this.#holder.assigned(new Set(places.map(({ partition }) => partition)), this.#count);
+      void this.#handOut(places, this.#epoch);
     } else {
       this.#places = [];
       this.#revoking ??= this.#holder
@@ -137,6 +136,13 @@ export class LanesMember {
           this.#revoking = undefined;
         });
     }
+  }
+
+  /** Lanes may have been added: all who share them have to count alike, or a file has two lanes, or none. */
+  async #handOut(places: readonly Place[], epoch: number): Promise<void> {
+    const count = this.#client && (await this.#lanesOf(this.#client).catch(() => undefined));
+    if (count === undefined || epoch !== this.#epoch) return; // it leaves, or they have gone elsewhere meanwhile
+    this.#holder.assigned(new Set(places.map(({ partition }) => partition)), count);
   }
 
   /** Lets librdkafka tell what it has to tell, and renews the lease when it is time; one commit is under way at a time. */

@@ -17,6 +17,11 @@ export class Offsets {
   /** What comes after the last message that has settled with all before it. */
   #reached: number | undefined;
 
+  /** @param first at which reading begins, where that is known before anything has come */
+  constructor(first?: number) {
+    this.#reached = first;
+  }
+
   get underWay(): number {
     return this.#steps.length - this.#head;
   }

@@ -28,8 +28,14 @@ export class Fetch {
    * @returns whether the file is here; not where it is gone or is another one than was seen
    */
   async attempt(session: SftpSession): Promise<boolean> {
-    const handle = await session.openForReading(this.#options.remotePath);
-    if (!handle) return false;
+    const { remotePath, localPath } = this.#options;
+    const handle = await session.openForReading(remotePath);
+    const isHere = handle !== undefined && (await this.#from(session, handle));
+    if (!isHere) await rm(tmpOf(localPath), { force: true }); // also what an attempt before has brought of it
+    return isHere;
+  }
+
+  async #from(session: SftpSession, handle: Buffer): Promise<boolean> {
     try {
       return (await this.#isAsSeen(session, handle)) && (await this.#take(session, handle));
     } finally {
@@ -39,7 +45,7 @@ export class Fetch {
 
   async #take(session: SftpSession, handle: Buffer): Promise<boolean> {
     const { localPath } = this.#options;
-    const tmp = `${localPath}.tmp`;
+    const tmp = tmpOf(localPath);
     const local = await onDisk(tmp, () => open(tmp, 'w', 0o600));
     let isWhole: boolean;
     try {
@@ -49,7 +55,6 @@ export class Fetch {
       await local.close();
     }
     if (isWhole) await onDisk(localPath, () => putUnderName(tmp, localPath));
-    else await rm(tmp, { force: true });
     return isWhole;
   }
 
@@ -89,6 +94,8 @@ export class Fetch {
     return size === this.#options.seen.size && mtimeMs === this.#options.seen.mtimeMs;
   }
 }
+
+const tmpOf = (localPath: string) => `${localPath}.tmp`;
 
 async function putUnderName(tmp: string, path: string): Promise<void> {
   await rename(tmp, path);

@@ -40,7 +40,7 @@ export interface Transaction {
   /** Notes a file; the first plan under a name stays, and is what comes back. */
   planFile(file: NewFile): FileRow;
   /**
-   * Notes a file as due; one that is due already under that name, for the same cards, stays as it is.
+   * Notes a file as due; one that is due already under that name, for the same cards, stays as it is, unless it had failed.
    * @throws IovError REQUEST_REUSED where it is due for other cards
    */
   addDueFile(file: NewDueFile): void;

@@ -27,7 +27,8 @@ export class ControlClient {
         else if (line.startsWith('data: ')) yield { event, data: line.slice(6) };
       }
     } catch (thrown) {
-      if (!signal.aborted) throw IovError.from(thrown);
+      const isCut = thrown instanceof Error && 'code' in thrown && thrown.code === 'ECONNRESET'; // as a daemon ends
+      if (!signal.aborted && !isCut) throw IovError.from(thrown);
     } finally {
       response.destroy();
     }

@@ -41,7 +41,8 @@ export function openEvents(
   return {
     send(event, data) {
       if (response.writableLength > BEHIND_BYTES_MAX) response.destroy();
-      else if (!response.destroyed) response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+      else if (!response.writableEnded && !response.destroyed)
+        response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
     },
     end() {
       response.end();

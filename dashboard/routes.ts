@@ -119,8 +119,9 @@ export class Routes {
   async #tap({ request, response, query }: Call): Promise<undefined> {
     const { engine } = this.#watched;
     const at = query.get('at') ?? '';
-    const part = edgeOf(engine.live, at);
+    edgeOf(engine.live, at); // what is not there is not looked at
     await this.#note(request, 'tap', at);
+    const part = edgeOf(engine.live, at); // of what runs now: a reload may have come meanwhile
     let forget = () => {};
     const stream = openEvents(request, response, () => forget());
     if (!stream) return;

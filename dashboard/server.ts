@@ -72,7 +72,7 @@ export class ControlServer {
     }
     await rm(path, { force: true });
     const server = this.#create((request, response) => this.#routes.answer(request, response));
-    const { result, release } = withShortPath(path, (short) => listening(server, { path: short }));
+    const { result, release } = withShortPath(path, (short) => this.#listening(server, { path: short }));
     this.#release = release;
     await result;
     await chmod(path, 0o600);
@@ -82,7 +82,7 @@ export class ControlServer {
     const { host, port } = dashboard;
     const gate = new Gate(dashboard);
     const server = this.#create((request, response) => this.#atTheGate(gate, request, response));
-    await listening(server, { host, port }).catch((cause: Error) => {
+    await this.#listening(server, { host, port }).catch((cause: Error) => {
       throw new IovError('CONFIG_INVALID', `dashboard: listening on ${host}:${port}: ${cause.message}`, { cause });
     });
     this.#port = (server.address() as AddressInfo).port;
@@ -113,6 +113,18 @@ export class ControlServer {
     response.writeHead(303, { location: cookie === undefined ? '/?wrong#wrong' : '/' }).end();
   }
 
+  #listening(server: Server, where: { path: string } | { host: string; port: number }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(where, () => {
+        server.off('error', reject);
+        // a connection that the system cannot give us ends nothing else
+        server.on('error', ({ message }) => this.#watched.log.error({}, `control server: ${message}`));
+        resolve();
+      });
+    });
+  }
+
   #create(handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>): Server {
     const server = createServer({
       maxHeaderSize: HEADERS_BYTES_MAX,
@@ -136,16 +148,6 @@ export class ControlServer {
 
 const refuseMore = (response: ServerResponse): void =>
   sendJson(response, 429, { reason: 'too many wrong tokens; wait a minute' });
-
-function listening(server: Server, where: { path: string } | { host: string; port: number }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(where, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
 
 /** Whether somebody listens on a socket. */
 function answers(path: string): Promise<boolean> {

@@ -107,16 +107,19 @@ export class ChainRun {
     this.#break.abort(reason);
   }
 
+  /** @throws what the first threw that would not close, once the others have been */
   async close(): Promise<void> {
-    await this.#closeParts(); // of a run that never began
-    await this.#source.close?.();
-    await this.#sink.close?.();
+    await inTurn([
+      () => this.#closeParts(), // of a run that never began
+      () => this.#source.close?.(),
+      () => this.#sink.close?.(),
+    ]);
   }
 
   async #closeParts(failure?: IovError): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const part of this.#parts) if (!('worker' in part)) await part.close?.(failure);
+    await inTurn(this.#parts.map((part) => () => ('worker' in part ? undefined : part.close?.(failure))));
   }
 
   /** Neighbouring kernels become one stage, neighbouring worker steps one task. */
@@ -182,6 +185,19 @@ export class ChainRun {
     const letter = letterOf(this.#pipeline.name, item, error);
     await this.#around.context.store.commit([(transaction) => transaction.addDeadLetter(letter)]);
   }
+}
+
+/** One after the other, whatever one of them throws; the first of that is thrown in the end. */
+async function inTurn(steps: readonly (() => Promise<void> | void)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (thrown) {
+      failures.push(thrown);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 /** A kernel that works on many items at once, each on its own. */

@@ -1,13 +1,14 @@
 import type { Clock } from '../contract/context.js';
 
-const TIMER_MS_MAX = 2 ** 31 - 1; // setTimeout fires at once for longer waits
+/** How often a long wait looks at the clock: it may be set meanwhile, and a machine that sleeps stops its timers. */
+const LOOK_MS = 60_000;
 
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   until: async (timeMs, signal) => {
     for (let left = timeMs - Date.now(); left > 0; left = timeMs - Date.now()) {
-      await wait(Math.min(left, TIMER_MS_MAX), signal);
+      await wait(Math.min(left, LOOK_MS), signal);
     }
     signal?.throwIfAborted();
   },

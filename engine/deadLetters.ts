@@ -3,7 +3,7 @@ import { IovError, reasonOf } from '../contract/error.js';
 import type { Item, Shape } from '../contract/item.js';
 import { oneLine } from '../contract/oneLine.js';
 import { Receipt } from '../contract/receipt.js';
-import type { DeadLetter, NewDeadLetter, Store } from '../contract/store.js';
+import type { DeadLetter, NewDeadLetter, Store, Transaction } from '../contract/store.js';
 import { type Tags, withoutPlace } from '../contract/tags.js';
 import { maskValue } from '../notice/mask.js';
 import { parseStrictJson } from '../notice/strictJson.js';
@@ -36,10 +36,14 @@ export function maskTags({ iccid, operType, ...tags }: Tags): Tags {
   };
 }
 
+const SENT_ALREADY = 'it has been sent again already';
+/** Retryable, so that no operator keeps a letter about it. */
+const sentAlready = () => new IovError('REQUEST_REUSED', SENT_ALREADY, { retryable: true });
+
 /** Why a letter cannot be sent again; undefined where it can. */
 export function obstacle(config: CheckedConfig, letter: DeadLetter | undefined): string | undefined {
   if (!letter) return 'there is no such letter';
-  if (letter.state === 'retried') return 'it has been sent again already';
+  if (letter.state === 'retried') return SENT_ALREADY;
   if (!letter.raw) return 'the item itself was not kept; send it again from where it came';
   const pipeline = config.pipelines.find(({ name }) => name === letter.pipeline);
   if (!pipeline) return `${config.file} has no pipeline ${letter.pipeline}`;
@@ -117,11 +121,17 @@ export class DeadLetterSource implements Source {
     try {
       const value = this.#shape === 'bytes' ? oneLine(raw) : parseStrictJson(raw);
       const receipt = new Receipt((error) => (error ? this.#failedAgain(letter, error) : this.#arrived(letter)));
-      return { value, tags, origin, receipt, effects: [(transaction) => transaction.deadLetterRetried(id)], raw };
+      return { value, tags, origin, receipt, effects: [(transaction) => this.#retriedIn(transaction, id)], raw };
     } catch (thrown) {
       this.#failedAgain(letter, IovError.from(thrown));
       return undefined;
     }
+  }
+
+  /** Somebody else may send the same letter at this moment: whoever stores its item first has done so for both. */
+  #retriedIn(transaction: Transaction, id: number): void {
+    if (this.#store.deadLetter(id)?.state === 'retried') throw sentAlready();
+    transaction.deadLetterRetried(id);
   }
 
   /** Sinks outside of the archive, and operators that swallow an item, run no effects. */
@@ -137,6 +147,7 @@ export class DeadLetterSource implements Source {
   #failedAgain(letter: DeadLetter, error: IovError): void {
     const changed = letterOf(letter.pipeline, letter, error);
     this.failed.push({ id: letter.id, code: changed.code, reason: changed.reason });
+    if (error.message === SENT_ALREADY) return;
     const noted = this.#store
       .commit([(transaction) => transaction.addDeadLetter(changed)])
       .catch((thrown: unknown) => {

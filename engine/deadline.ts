@@ -1,15 +1,16 @@
 import type { Clock, Log } from '../contract/context.js';
 import type { StoreStatus } from '../contract/store.js';
 
-/** How far a piece of work has come, from 0 to 1. */
+/** How far a piece of work has come, from 0 to 1; may throw where that cannot be seen now. */
 export type Progress = () => number;
 
 /**
  * The share of records that have been delivered, of a pipeline's windows with the latest cut-off. Files would mislead: one is
  * known only when it is full, so that nearly all that are known have been delivered at any time.
+ * @param dueMs when the work was due: what had been delivered by then is of another day, and says nothing of this one
  */
-export function deliveredShare(windows: StoreStatus['windows'], pipeline: string): number {
-  const own = windows.filter((window) => window.pipeline === pipeline);
+export function deliveredShare(windows: StoreStatus['windows'], pipeline: string, dueMs: number): number {
+  const own = windows.filter((window) => window.pipeline === pipeline && (window.deliveredAt ?? dueMs) >= dueMs);
   const latest = own
     .map(({ cutoff }) => cutoff)
     .sort()
@@ -39,8 +40,8 @@ export async function watchDeadline(
     await clock.until(work.startMs + (span * look) / LOOKS, signal).catch(() => undefined);
     if (signal.aborted) return;
     const gone = (clock.now() - work.startMs) / span;
-    const done = work.progress();
-    if (!warned && gone >= EARLIEST && (done === 0 ? gone >= 0.5 : gone / done > 1)) {
+    const done = shareOf(work.progress);
+    if (!warned && done !== undefined && gone >= EARLIEST && (done === 0 ? gone >= 0.5 : gone / done > 1)) {
       warned = true;
       const fields = {
         pipeline: work.name,
@@ -54,4 +55,13 @@ export async function watchDeadline(
     { pipeline: work.name, deadline: new Date(work.deadlineMs).toISOString(), alarm: 'deadlineMissed' },
     'the deadline has passed and the work is not done',
   );
+}
+
+/** A ledger that cannot be read for a moment is told of by whoever works with it. */
+function shareOf(progress: Progress): number | undefined {
+  try {
+    return progress();
+  } catch {
+    return undefined;
+  }
 }

@@ -145,6 +145,7 @@ export class Engine {
     try {
       await serving.pipelines.ended();
     } finally {
+      this.#serving = undefined; // what a reload started now would run on what is about to be closed
       done.abort();
       await serving.watching.ended();
     }
@@ -153,11 +154,11 @@ export class Engine {
   /**
    * Goes over to another configuration while it serves: what does not differ is not touched, what differs is drained and
    * started anew.
-   * @throws IovError where it cannot be gone over to; then nothing has changed
+   * @throws IovError where it cannot be gone over to, STOPPED where it does not serve; then nothing has changed
    */
-  reload(config: CheckedConfig): Promise<ReloadPlan> {
+  async reload(config: CheckedConfig): Promise<ReloadPlan> {
     const { pipelines, watching } = this.#serving ?? {};
-    if (!pipelines || !watching) throw new IovError('INTERNAL', 'a reload before the engine serves');
+    if (!pipelines || !watching) throw new IovError('STOPPED', 'no reload where nothing runs yet, or any more');
     return pipelines.change(() => this.#goOver(config, pipelines, watching));
   }
 

@@ -12,7 +12,8 @@ const BUSY = 0.7;
 export function giveWayTo(connections: ReadonlyMap<string, Connection>): (waitMsMax: number) => Promise<void> {
   const hasCallers = () => [...connections.values()].some(({ callers = 0 }) => callers > 0);
   return async (waitMsMax) => {
-    for (let waitedMs = 0; waitedMs < waitMsMax && hasCallers(); waitedMs += LOOK_MS) {
+    const endsAtMs = performance.now() + waitMsMax; // a look takes as long as the turns of whoever else is at work
+    while (performance.now() < endsAtMs && hasCallers()) {
       const before = performance.eventLoopUtilization();
       await pause(LOOK_MS);
       if (performance.eventLoopUtilization(before).utilization < BUSY) return;

@@ -1,8 +1,8 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock, Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Store } from '../contract/store.js';
 import type { ChainRun } from './chain.js';
-import { systemClock } from './clock.js';
 import type { CheckedPipeline } from './config.js';
 import { deliveredShare, watchDeadline } from './deadline.js';
 import { turns } from './schedule.js';
@@ -81,7 +81,7 @@ async function takeTurns(pipeline: CheckedPipeline, keeping: Keeping, stop: Abor
         name,
         startMs: Math.min(clock.now(), turn.finishByMs - 1),
         deadlineMs: turn.finishByMs,
-        progress: () => deliveredShare(store.status().windows, name),
+        progress: () => deliveredShare(store.status().windows, name, turn.dueMs),
       };
       void watchDeadline(work, clock, log, AbortSignal.any([done.signal, stop]));
     }
@@ -145,7 +145,9 @@ async function runToEnd(
     const late = () => run.abort(new IovError('STOPPED', `${name}: still busy ${boundMs} ms after the stop`));
     drain = setTimeout(late, boundMs);
   };
-  stop.addEventListener('abort', drainEnds, { once: true });
+  // it may have come while the connections opened
+  if (stop.aborted) drainEnds();
+  else stop.addEventListener('abort', drainEnds, { once: true });
   try {
     await run.open();
     await run.run(stop);
@@ -161,7 +163,7 @@ function noteStop({ name }: CheckedPipeline, { message }: IovError, log: Log): v
   log.info({ pipeline: name }, `stopped, and resumed at the next start: ${message}`);
 }
 
-/** Back-off is in the machine's time, whatever the pipelines' clock says. */
+/** By the machine's timers, whatever any clock says, and whenever it is set. */
 async function pause(delayMs: number, stop: AbortSignal): Promise<void> {
-  await systemClock.until(systemClock.now() + delayMs, stop).catch(() => undefined);
+  await wait(delayMs, undefined, { signal: stop }).catch(() => undefined);
 }

@@ -8,6 +8,7 @@ import {
   isSeq,
   type Node,
   parseDocument,
+  type Scalar,
   type ScalarTag,
   type YAMLError,
 } from 'yaml';
@@ -78,6 +79,7 @@ class Reader {
     this.#document = parseDocument(text, {
       version: '1.2',
       customTags: [groupedInteger],
+      uniqueKeys: (one, other) => isScalar(one) && isScalar(other) && spelling(one) === spelling(other),
       prettyErrors: false,
     });
   }
@@ -137,8 +139,7 @@ class Reader {
     for (const item of items) {
       const keyNode = item.key as Node | null;
       const keyMark = keyNode?.range ? this.#mark(keyNode.range[0], keyNode.range[1]) : mark;
-      // A key keeps its own spelling: `0001` is a code, not the number 1.
-      const name = isScalar(keyNode) ? String(keyNode.source ?? keyNode.value) : undefined;
+      const name = isScalar(keyNode) ? spelling(keyNode) : undefined;
       if (name === undefined || name === '__proto__') {
         this.loading.faults.add(keyMark, path, 'expected a plain word as key, got something else');
         continue;
@@ -198,6 +199,9 @@ class Reader {
     return { source: this.#source, start, end: Math.max(end, start) };
   }
 }
+
+/** A key keeps its own spelling: `0001` is a code, not the number 1. */
+const spelling = ({ source, value }: Scalar): string => String(source ?? value);
 
 /** What the parser says, in our words where its own would not help. */
 function yamlProblem({ code, message, pos: [start] }: YAMLError, text: string, word: string): string {

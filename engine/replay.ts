@@ -120,8 +120,8 @@ export class ReplaySource implements Source {
 
   async close(): Promise<void> {
     await Promise.all(this.#keeping);
-    if (this.#parts.length > 0) await this.#note();
-    this.#parts = [];
+    await this.#note();
+    this.#parts = []; // what settles later, of a run that was broken off, notes nothing
     await this.#options.archived.close();
     const failure = this.#failure;
     this.#failure = undefined;
@@ -203,6 +203,7 @@ export class ReplaySource implements Source {
   }
 
   async #note(): Promise<void> {
+    if (this.#parts.length === 0) return;
     const { store, pipeline, archived, log } = this.#options;
     const isDone = this.#isRead && !this.#failure && this.#inFlight === 0;
     const parts = this.#parts.map((part) => ({ ...part, from: this.#offsets.get(part.name)?.next ?? part.from }));

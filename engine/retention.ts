@@ -19,8 +19,8 @@ const TOGETHER_ELSEWHERE = 2_000;
 const OLD_KINDS: readonly OldKind[] = ['dueFiles', 'deadLetters', 'samples', 'files'];
 /** No pipeline can be called so, and its turns are remembered among those of the pipelines. */
 const SCHEDULE = '(retention)';
-/** Names a folder of pictures; anything else that came as an ICCID is no path. */
-const ICCID = /^[0-9A-Za-z]{1,32}$/;
+/** Names a folder of pictures, as long as `tie` makes them; anything else that came as an ICCID is no path. */
+const ICCID = /^[0-9A-Za-z]{1,64}$/;
 
 export interface PurgeOrder {
   afterServiceDays: number;

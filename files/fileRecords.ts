@@ -66,10 +66,10 @@ export class FileRecords implements Source {
   }
 
   async open(): Promise<void> {
-    const { store, pipeline, log } = this.#context;
+    const { pipeline, log } = this.#context;
     this.#fingerprint = await fingerprintOf(this.#path);
-    const known = this.#options.resume ? store.position(pipeline, this.#key) : undefined;
-    if (known?.fingerprint !== this.#fingerprint) return;
+    const known = this.#options.resume ? this.#known() : undefined;
+    if (!known) return;
     this.#start = { offset: known.offset, line: known.line };
     this.#progress = new Progress(this.#start);
     log.info({ pipeline, file: this.name, line: known.line }, 'reading goes on after this line');
@@ -183,11 +183,18 @@ export class FileRecords implements Source {
     return committed;
   }
 
+  /** How far the file, as it is, has come by the ledger. */
+  #known(): Position | undefined {
+    const { store, pipeline } = this.#context;
+    const known = store.position(pipeline, this.#key);
+    return known?.fingerprint === this.#fingerprint ? known : undefined;
+  }
+
   #store(transaction: Transaction, step?: Step): void {
     // a line that failed for now is read again, and with it all after it: none of those may be stored before
     if (step && (this.#failure || this.#closed))
       throw new IovError('STOPPED', `${this.name}: a line before this one has not been stored`);
-    const reached = this.#progress.reachedIn(transaction, step);
+    const reached = this.#progress.reachedIn(transaction, () => this.#known()?.line ?? 0, step);
     const position = {
       line: reached.line,
       offset: this.#isFinished ? END : reached.offset,

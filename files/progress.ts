@@ -22,6 +22,8 @@ export class Progress {
   #head = 0;
   #reached: Start;
   #stored: Start;
+  /** The transaction under way: the line that the ledger had before, and the first step that is not stored with it. */
+  #under = { transaction: 0, line: 0, index: 0 };
 
   constructor(start: Start) {
     this.#reached = start;
@@ -54,15 +56,20 @@ export class Progress {
     this.#head = 0;
   }
 
-  /** Inside a transaction: gives the position that holds if it is committed, with the step that is stored in it. */
-  reachedIn({ id }: Transaction, step?: Step): Start {
+  /**
+   * Inside a transaction: gives the position that holds if it is committed, with the step that is stored in it. It never goes
+   * back: the rows of a transaction before this one are told as handled only when the disk has turned, which may be later.
+   * @param lineInLedger up to which line the rows are stored; asked once in a transaction
+   */
+  reachedIn({ id }: Transaction, lineInLedger: () => number, step?: Step): Start {
     if (step) step.transaction = id;
-    let reached = this.#reached;
-    for (let index = this.#head; ; index += 1) {
-      const next = this.#steps[index];
-      if (!next || !(next.done || next.transaction === id)) break;
-      reached = next.next;
+    if (this.#under.transaction !== id) this.#under = { transaction: id, line: lineInLedger(), index: this.#head };
+    const under = this.#under;
+    for (; ; under.index += 1) {
+      const next = this.#steps[under.index];
+      if (!next || !(next.done || next.transaction === id || next.next.line <= under.line)) break;
     }
+    const reached = under.index > this.#head ? this.#steps[under.index - 1]!.next : this.#reached;
     this.#stored = reached;
     return reached;
   }

@@ -96,7 +96,9 @@ class Authenticate implements Kernel {
       throw new IovError('UNAUTHORIZED', 'Code: not among the codes that this platform may speak for');
     }
     if (this.#operatorId !== undefined) refuseForeign(message.OperatorID, this.#operatorId);
-    return [{ ...item, tags: { ...item.tags, ...tagsOf(message), platformId } }];
+    // a letter about it is told from one of another platform behind the same address; one that is sent again has it already
+    const origin = item.isAwaited ? `${item.origin} of ${platformId}` : item.origin;
+    return [{ ...item, origin, tags: { ...item.tags, ...tagsOf(message), platformId } }];
   }
 }
 

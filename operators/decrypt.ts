@@ -115,9 +115,10 @@ function withRecords(item: Item, records: readonly JsonObject[]): Item[] {
   const [first] = records;
   if (first && records.length === 1) return [withRecord({ ...item, tags }, first)];
   const placeless = withoutPlace(tags); // a place in a topic is that of one record
+  const message = item.origin.replace(/, card \d+$/, ''); // so that what fails again takes the place of its letter
   const share = item.receipt.share();
   const items = records.map((record, index) => {
-    const origin = `${item.origin}, card ${index + 1}`;
+    const origin = `${message}, card ${index + 1}`;
     const effects = index === records.length - 1 ? item.effects : [];
     const whose = index === 0 ? placeless : { ...placeless, part: index + 1 };
     return withRecord({ ...item, origin, tags: whose, receipt: share.part(), effects }, record);

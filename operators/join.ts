@@ -114,18 +114,23 @@ class Join implements Kernel {
     const tags = { ...item.tags, iccid };
     const request = { kind: 'KH' as const, tags };
     const [seen, state] = store.read((state) => [seenRequest(state, request), state.card(iccid)]);
+    const other = state?.[this.#other];
     const content = this.#content(item.value as JsonObject, withoutPlace(tags));
-    if (seen || this.#isStored(content, state)) {
+    const isStored = this.#isStored(content, state, seen !== undefined);
+    // data that is stored already comes too late for a registration that had been refused with it: that one alone leaves
+    if (isStored ? !other?.earlier?.length : seen) {
       this.#store(item, () => {}); // what is found may not be on the disk yet: it has arrived once a flush has passed
       return [];
     }
-    const other = state?.[this.#other];
     if (other) {
       const receipt = this.#turns.take(iccid, item.receipt);
       // a registration's record bears its request, which the archive remembers; that of card data bears another's
-      const put = this.#put(iccid, content);
+      const earlier = this.#options.side === 'registration' ? state?.registration?.earlier : undefined;
+      const put = this.#put(iccid, earlier ? { ...content, earlier } : content);
       const stored = this.#options.side === 'card' ? requestOnce(request, [put]) : put;
-      return this.#records({ ...item, tags, receipt, effects: [...item.effects, stored] }, content, other);
+      const whole = { ...item, tags, receipt, effects: [...item.effects, stored] };
+      const waited = other.earlier ?? [];
+      return this.#records(whole, content, other, isStored ? waited : [...waited, other]);
     }
     const waiting = this.#options.side === 'card' ? content : { ...content, earlier: earlierOf(state) };
     const effects = [...item.effects, this.#unchanged(iccid, undefined), this.#put(iccid, waiting)];
@@ -141,10 +146,10 @@ class Join implements Kernel {
     return { fields, tags, ...(person !== undefined && { person }) };
   }
 
-  /** Whether this is nothing new: a file or topic read again. A request is always a business of its own. */
-  #isStored({ fields, tags }: CardContent, state: CardState | undefined): boolean {
+  /** Whether this is nothing new: a file or topic read again. A request is a business of its own, until it comes again. */
+  #isStored({ fields, tags }: CardContent, state: CardState | undefined, seen: boolean): boolean {
     const stored = state?.[this.#options.side];
-    if (!stored || isRequest(tags)) return false;
+    if (!stored || (isRequest(tags) && !seen)) return false;
     return stored.tags.operType === tags.operType && isDeepStrictEqual(stored.fields, fields);
   }
 
@@ -161,26 +166,38 @@ class Join implements Kernel {
     };
   }
 
-  /** The records that leave: one for a registration; for card data one for each registration that has waited for it. */
-  #records(item: Item, content: CardContent, other: CardContent): Item[] {
+  /**
+   * The records that leave: one for a registration; for card data one for each registration that has waited for it.
+   * @param others what the record of each is made with
+   */
+  #records(item: Item, content: CardContent, other: CardContent, others: readonly CardContent[]): Item[] {
     const iccid = content.tags.iccid ?? '';
     const guard = this.#unchanged(iccid, other);
-    const waited = other.earlier ?? [];
-    if (waited.length === 0) {
+    if (others.length === 1 && others[0] === other) {
       return [{ ...item, ...this.#merged(item, content, other), effects: [guard, ...item.effects] }];
     }
     // Each record takes its registration off the list in its own transaction; the last one stores the card data.
     const share = item.receipt.share();
-    const items = [...waited, other].map((registration, index) => {
-      const left = { ...other, earlier: waited.slice(index + 1) };
-      const takeOff: Effect = (transaction) => transaction.putCardSide(iccid, 'registration', left);
-      const effects = index < waited.length ? [guard, takeOff] : [guard, takeOff, ...item.effects];
+    const items = others.map((registration, index) => {
+      const takeOff = registration === other ? [] : [this.#takeOff(iccid, registration)];
+      const stored = index === others.length - 1 ? item.effects : [];
       const { requestId = index + 1 } = registration.tags;
-      const origin = index < waited.length ? `${item.origin}, with registration ${requestId}` : item.origin;
+      const origin = registration === other ? item.origin : `${item.origin}, with registration ${requestId}`;
+      const effects = [guard, ...takeOff, ...stored];
       return { ...item, ...this.#merged(item, content, registration), origin, receipt: share.part(), effects };
     });
     share.close();
     return items;
+  }
+
+  /** It alone: one before it whose record has been refused goes on waiting. */
+  #takeOff(iccid: string, registration: CardContent): Effect {
+    return (transaction) => {
+      const now = transaction.card(iccid)?.registration;
+      const at = now?.earlier?.findIndex((waiting) => isDeepStrictEqual(waiting, registration)) ?? -1;
+      if (now && at >= 0)
+        transaction.putCardSide(iccid, 'registration', { ...now, earlier: now.earlier?.toSpliced(at, 1) ?? [] });
+    };
   }
 
   /**

@@ -40,7 +40,8 @@ export const spec = defineOperator({
 
 /** A file that others deliver. */
 interface Elsewhere {
-  lane: number;
+  /** Its number in its window, from which its lane is known whenever lanes have been added. */
+  sequence: number;
   /** Of a file whose last record is in. */
   name?: string;
   window?: WindowKey;
@@ -80,12 +81,11 @@ class LanesOperator implements Kernel {
 
   #through(item: Item, held: ReadonlySet<number>): Item[] {
     const file = item.value as TextFile;
-    const lane = this.#lanes.laneOf(file.sequence);
     const isDelivered = file.known?.state === 'delivered';
-    if (!isDelivered && held.has(lane)) return [item];
+    if (!isDelivered && held.has(this.#lanes.laneOf(file.sequence))) return [item];
     file.discard();
     if (isDelivered) this.#pass(item, file);
-    else this.#leave(item, file, lane);
+    else this.#leave(item, file);
     return [];
   }
 
@@ -95,9 +95,9 @@ class LanesOperator implements Kernel {
   }
 
   /** The window stays open: its receipts say that this file has not arrived from here. */
-  #leave(item: Item, file: TextFile, lane: number): void {
+  #leave(item: Item, file: TextFile): void {
     const path = file.known?.path;
-    const left: Elsewhere = { lane, ...(path !== undefined && { path }) };
+    const left: Elsewhere = { sequence: file.sequence, ...(path !== undefined && { path }) };
     this.#elsewhere.push(left);
     this.#cut(item, file, ({ baseName, window }) => {
       left.name = baseName;
@@ -131,7 +131,7 @@ class LanesOperator implements Kernel {
         return;
       }
       const held = await this.#lanes.settled(stop).catch(() => new Set<number>());
-      if (open.some(({ lane }) => held.has(lane))) return;
+      if (open.some(({ sequence }) => held.has(this.#lanes.laneOf(sequence)))) return;
       const looked = new AbortController();
       const either = AbortSignal.any([stop, looked.signal]);
       const looking = pause(this.#lookMs, undefined, { signal: either }).catch(() => undefined);

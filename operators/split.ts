@@ -73,7 +73,8 @@ class Split implements Kernel {
   readonly #options: Options;
   readonly #context: Context;
   #window: OpenWindow | undefined;
-  readonly #direct = new Set<number>();
+  /** Windows that hold nothing of an archive, by their ids in the ledger. */
+  readonly #direct = new Map<number, OpenWindow>();
 
   constructor(options: Options, context: Context) {
     this.#options = options;
@@ -101,8 +102,12 @@ class Split implements Kernel {
     );
     this.#window = undefined;
     if (error) return;
-    // the archive source closes its own windows; one without an archive is delivered when the run has gone well
-    for (const id of this.#direct) this.#context.store.windowDelivered(id);
+    // The archive source closes its own windows. One without an archive is delivered when all of its files have arrived: what
+    // became of one of them is told to nobody else, and run again the same window is gone on with.
+    for (const [id, { failure }] of this.#direct) {
+      if (failure) throw failure;
+      this.#context.store.windowDelivered(id);
+    }
   }
 
   /** The window of a block; blocks come grouped by code, so that another one ends the window before. */
@@ -132,11 +137,12 @@ class Split implements Kernel {
   #open(key: WindowKey, opened?: WindowRow): OpenWindow {
     const { store, pipeline } = this.#context;
     const row = (this.#isArchived() && opened) || store.openDirectWindow(key, pipeline);
-    if (row !== opened) this.#direct.add(row.id);
     const wanted: Cut = { bytesMax: this.#options.bytesMax, format: this.#options.format };
     if (!row.options) store.setWindowOptions(row.id, JSON.stringify(wanted));
     const cut = row.options ? (JSON.parse(row.options) as Cut) : wanted;
-    return new OpenWindow(key, row, cut, this.#options.residentBytesMax, this.#context);
+    const window = new OpenWindow(key, row, cut, this.#options.residentBytesMax, this.#context);
+    if (row !== opened) this.#direct.set(row.id, window);
+    return window;
   }
 }
 

@@ -88,13 +88,17 @@ class KafkaSink implements Sink {
     const { topic } = this.#options;
     const [key, headers] = [this.#keyOf(tags), headersOf(tags)];
     let sending: Promise<void>[] = [];
-    for await (const value of (lines as Lines).read(0, (lines as Lines).count)) {
-      sending.push(this.#deliver({ topic, key, value, headers }));
-      if (sending.length < BLOCK_RECORDS_MAX) continue;
+    try {
+      for await (const value of (lines as Lines).read(0, (lines as Lines).count)) {
+        sending.push(this.#deliver({ topic, key, value, headers }));
+        if (sending.length < BLOCK_RECORDS_MAX) continue;
+        await allOf(sending);
+        sending = [];
+      }
       await allOf(sending);
-      sending = [];
+    } finally {
+      await Promise.allSettled(sending); // reading may fail while some are on their way
     }
-    await allOf(sending);
     if (effects.length > 0) await this.#context.store.commit(effects);
   }
 

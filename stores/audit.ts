@@ -75,7 +75,8 @@ export class AuditLog {
    * @throws IovError STORE_FAILED
    */
   add(entry: AuditEntry): void {
-    const bounded = (text: string) => text.slice(0, TEXT_MAX);
+    // as UTF-8, which is how it is read again: half a character would give another digest then
+    const bounded = (text: string) => Buffer.from(text.slice(0, TEXT_MAX)).toString();
     const { at } = entry;
     const [who, did, what] = [bounded(entry.who), bounded(entry.did), bounded(maskNumbers(entry.what))];
     const append = this.#database.transaction(() => {

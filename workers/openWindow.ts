@@ -2,7 +2,7 @@ import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { FilePlan, WindowKey } from '../contract/file.js';
 import type { Item, Lines } from '../contract/item.js';
-import type { Receipt } from '../contract/receipt.js';
+import { Receipt } from '../contract/receipt.js';
 import type { WindowRow } from '../contract/store.js';
 import { batchName } from '../notice/batch.js';
 import { cutoffMs } from '../notice/cutoff.js';
@@ -20,6 +20,8 @@ export interface Cut {
 /** A window while its files are written, one at a time. */
 export class OpenWindow {
   readonly key: WindowKey;
+  /** Of the first of its files that has not arrived. */
+  failure: IovError | undefined;
   readonly #row: WindowRow;
   readonly #cut: Cut;
   readonly #residentBytesMax: number;
@@ -44,10 +46,11 @@ export class OpenWindow {
   add(item: Item, block: Lines): Item[] {
     const started: Item[] = [];
     // one record is in one file, so that its receipt goes there as it is: there are many of them
-    const share = block.count === 1 ? undefined : item.receipt.share();
+    const share = block.count === 1 && !block.window ? undefined : item.receipt.share();
     const part = () => share?.part() ?? item.receipt;
-    if (block.count === 0 && !this.#file) started.push(this.#begin());
-    if (block.count === 0) this.#file?.receipts.push(part());
+    // before anything is refused: a window of which nothing is left has its empty file, and is not delivered before that
+    if (!this.#file) started.push(this.#begin());
+    if (share) this.#file?.receipts.push(share.part());
     for (let from = 0; from < block.count; ) {
       if (this.#tooLarge(block, from)) {
         this.#refuse(item, block, from, part());
@@ -126,9 +129,15 @@ export class OpenWindow {
     const { store } = this.#context;
     const known = store.file(this.#baseName(false)) ?? store.file(this.#baseName(true));
     const content = new TextContent(this.#cut.format, this.#residentBytesMax);
-    this.#file = new OpenFile(content, this.#sequence, known);
+    const file = new OpenFile(content, this.#sequence, known);
+    file.receipts.push(
+      new Receipt((error) => {
+        this.failure ??= error;
+      }),
+    );
+    this.#file = file;
     const origin = `${this.#context.pipeline} ${this.#baseName(false)}`;
-    return { value: this.#file, tags: { code: this.key.code }, origin, receipt: this.#file.receipt, effects: [] };
+    return { value: file, tags: { code: this.key.code }, origin, receipt: file.receipt, effects: [] };
   }
 
   #baseName(end: boolean): string {

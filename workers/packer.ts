@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
@@ -81,6 +82,7 @@ export class Packer {
       port1.postMessage('abandon' satisfies PackMessage);
       discard(file);
       await packing.catch(() => undefined);
+      await rm(task.partialPath, { force: true }).catch(() => undefined); // a worker that was ended has not done so
       throw IovError.from(signal.aborted ? signal.reason : thrown, 'packing a file into the outbox');
     } finally {
       port1.close();

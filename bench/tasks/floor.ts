@@ -80,7 +80,7 @@ function exportLoop(amount: number): () => Files {
 }
 
 function chainLoop(amount: number): () => Files {
-  const bodies = accountBodies(20_000);
+  const bodies = accountBodies();
   const serialize = compileSerializer(tableOf(8));
   const key = Buffer.from(OEM.cipher.key, 'hex');
   return () => {

@@ -16,10 +16,22 @@ export async function ask(path, options) {
 export function useLive() {
   const [live, setLive] = useState({ state: 'waiting', view: undefined });
   useEffect(() => {
-    const events = new EventSource('/api/live');
-    events.addEventListener('live', ({ data }) => setLive({ state: 'live', view: JSON.parse(data) }));
-    events.addEventListener('error', () => setLive(({ view }) => ({ state: 'lost', view })));
-    return () => events.close();
+    let events;
+    let timer;
+    const open = () => {
+      events = new EventSource('/api/live');
+      events.addEventListener('live', ({ data }) => setLive({ state: 'live', view: JSON.parse(data) }));
+      events.addEventListener('error', () => {
+        setLive(({ view }) => ({ state: 'lost', view }));
+        // a browser tries again where the line broke, and not where it was refused
+        if (events.readyState === EventSource.CLOSED) timer = setTimeout(open, LEDGER_EVERY_MS);
+      });
+    };
+    open();
+    return () => {
+      clearTimeout(timer);
+      events.close();
+    };
   }, []);
   return live;
 }

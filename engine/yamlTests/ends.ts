@@ -45,8 +45,10 @@ export interface Ends {
 export function withMemoryEnds(pipeline: CheckedPipeline, config: CheckedConfig, ends: Ends): CheckedPipeline {
   const { source, sink } = pipeline;
   const { given } = ends;
+  const { behind: _behind, ...options } = source.options; // nobody else feeds the test's archive
   return {
     ...pipeline,
+    source: { ...source, options },
     operators: pipeline.operators.filter(({ spec }) => spec.name !== 'lanes'), // as on the one machine that holds them all
     ...(given && {
       source: {

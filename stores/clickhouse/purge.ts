@@ -7,7 +7,7 @@ import { list, Sql, sql } from './sql.js';
 
 /** Rows that one mutation names: the server reads no query above 256 KiB. */
 const POSITIONS_MAX = 5_000;
-/** Rows of the cards that are looked at together; whatever stands behind them has its turn at the next purge. */
+/** Rows of the cards that are looked at together; of a card that has more the others have their turn at the next purge. */
 const ROWS_MAX = 100_000;
 const LOOK_MS = 250;
 /** A purge is announced, and ended, under these names in the table `settings`; beside its id, until when it holds (s). */
@@ -56,13 +56,19 @@ export class RecordPurge {
    */
   async take(iccids: readonly string[], dryRun: boolean): Promise<Map<string, number>> {
     const rows = await this.#rowsOf(iccids);
+    if (rows.length >= ROWS_MAX && iccids.length > 1) {
+      // of the cards behind the bound nothing is known: each half is looked at by itself
+      const middle = Math.ceil(iccids.length / 2);
+      const taken = await this.take(iccids.slice(0, middle), dryRun);
+      return new Map([...taken, ...(await this.take(iccids.slice(middle), dryRun))]);
+    }
     if (dryRun || rows.length === 0) return countsOf(iccids, await this.#free(rows));
     const id = randomUUID();
     await this.#announce(id);
     try {
       const free = await this.#free(rows);
       await this.#delete(free.rows);
-      // whatever came meanwhile, or stood behind the bound: those cards have their turn at the next purge
+      // whatever came meanwhile, or stood behind the bound: that card has its turn at the next purge
       for (const { iccid } of await this.#rowsOf(iccids)) free.needed.add(iccid);
       return countsOf(iccids, free);
     } finally {

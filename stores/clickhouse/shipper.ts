@@ -32,6 +32,8 @@ export class Shipper {
   readonly #waiting = new Set<() => void>();
   readonly #working: Promise<void>;
   #wake: (() => void) | undefined;
+  /** Ends a rest. */
+  #hurry = new AbortController();
   #trouble: IovError | undefined;
 
   constructor(means: Means) {
@@ -58,6 +60,7 @@ export class Shipper {
         throw this.#trouble ?? new IovError('STORE_FAILED', `the spool is not empty after ${timeoutMs} ms`);
       await new Promise<void>((resolve) => {
         this.#waiting.add(resolve);
+        this.#hurry.abort();
         late.addEventListener('abort', () => resolve(), { once: true });
       });
     }
@@ -74,8 +77,11 @@ export class Shipper {
   async #work(): Promise<void> {
     for (let attempt = 0; !this.#stop.signal.aborted; ) {
       try {
-        if (this.#means.spool.count === 0) await this.#something();
+        // after a failure there may be more than is counted: what was to leave has not
+        if (attempt === 0 && this.#means.spool.count === 0) await this.#something();
         const isEmpty = await this.#ship();
+        for (const resolve of this.#waiting) resolve();
+        this.#waiting.clear();
         if (this.#trouble) this.#means.log.info({}, 'ClickHouse takes records again');
         this.#trouble = undefined;
         attempt = 0;
@@ -102,8 +108,6 @@ export class Shipper {
     for (const row of rows) placed.push({ ...row, position: await positionOf(row.seq) });
     await insert(encodedRows(placed));
     await commit(() => spool.remove(rows));
-    for (const resolve of this.#waiting) resolve();
-    this.#waiting.clear();
     return rows.length < bounds.batchRecordsMax && spool.count <= 0;
   }
 
@@ -125,8 +129,11 @@ export class Shipper {
     this.#wake = undefined;
   }
 
-  /** Others may come, to go in one batch. */
+  /** Others may come, to go in one batch; nobody who waits for what is there waits for those. */
   async #rest(): Promise<void> {
-    await pause(this.#means.bounds.batchDelayMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+    if (this.#waiting.size > 0) return;
+    this.#hurry = new AbortController();
+    const signal = AbortSignal.any([this.#stop.signal, this.#hurry.signal]);
+    await pause(this.#means.bounds.batchDelayMs, undefined, { signal }).catch(() => undefined);
   }
 }

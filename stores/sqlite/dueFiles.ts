@@ -29,6 +29,7 @@ const STAGES = ['half', 'lastHalfHour', 'expired'] as const;
 /** Files that a deadline hangs on: open → asked → delivered, or failed. One that has expired may still be delivered. */
 export class DueFiles {
   readonly #insert: Statement;
+  readonly #forget: Statement;
   readonly #get: Statement<StoredDueFile>;
   readonly #ofRequest: Statement<StoredDueFile>;
   readonly #ofCard: Statement<StoredDueFile>;
@@ -46,6 +47,7 @@ export class DueFiles {
       `INSERT INTO due_files (name, content, request_id, code, iccid, accepted_at, due_at, next_stage_at)
        VALUES (@name, @content, @requestId, @code, @iccid, @at, @at + @withinMs, CAST(@at + @withinMs / 2 AS INTEGER)) ON CONFLICT DO NOTHING`,
     );
+    this.#forget = database.prepare(`DELETE FROM due_files WHERE name = ? AND iccid = ? AND state = 'failed'`);
     this.#get = database.prepare('SELECT * FROM due_files WHERE name = ?');
     this.#ofRequest = database.prepare('SELECT * FROM due_files WHERE request_id = ? ORDER BY id LIMIT 100');
     this.#ofCard = database.prepare('SELECT * FROM due_files WHERE iccid = ? ORDER BY id LIMIT 100');
@@ -86,6 +88,8 @@ export class DueFiles {
   add(file: NewDueFile, at: number): void {
     if (file.withinMs <= 0) throw new IovError('INTERNAL', `${file.name}: expected a time in the future`);
     if (this.#insert.run({ ...file, at }).changes > 0) return;
+    // asked for once more after nobody tried any more: due anew, behind whoever has looked through the others
+    if (this.#forget.run(file.name, file.iccid).changes > 0) return void this.#insert.run({ ...file, at });
     const known = this.#get.get(file.name);
     if (known?.iccid !== file.iccid)
       throw new IovError('REQUEST_REUSED', `${file.name} is due already, for another card`);

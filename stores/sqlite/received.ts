@@ -57,8 +57,7 @@ export class ReceivedFiles {
     );
     this.#hold = database.prepare('INSERT INTO received_records VALUES (?, ?) ON CONFLICT DO NOTHING');
     this.#loaded = database.prepare(
-      `UPDATE received_files SET loaded = loaded + @count, twice = twice + @twice, twice_in = coalesce(twice_in, @twiceIn)
-       WHERE id = @id AND loaded = @from`,
+      `UPDATE received_files SET loaded = loaded + @count, twice = twice + @twice, twice_in = coalesce(twice_in, @twiceIn) WHERE id = @id`,
     );
   }
 
@@ -74,13 +73,19 @@ export class ReceivedFiles {
     return receivedFile(row);
   }
 
-  /** Records `from` and on; together with how far the file has come, so that a crash between two calls loses and doubles nothing. */
+  /**
+   * Records `from` and on; together with how far the file has come, so that a crash between two calls loses and doubles nothing.
+   * Those that the same file has brought meanwhile, by another way, are passed over.
+   */
   load({ id, name, ...file }: ReceivedFile, from: number, records: readonly ReceivedRecord[], at: number): void {
     const { content, code, sender, batch } = file;
     if (!batch || content === 'HT') throw new IovError('INTERNAL', `${name}: an album has no records`);
+    const loaded = this.#get.get(sender, name)?.loaded ?? 0;
+    if (loaded < from) throw new IovError('INTERNAL', `${name}: its records before ${from} have not been loaded`);
+    const left = records.slice(loaded - from);
     let twice = 0;
     let twiceIn: string | undefined;
-    for (const record of records) {
+    for (const record of left) {
       const sm3 = new Sm3().update(`${sender}/${content}_${code}/`).update(record.bytes).hex();
       const digest = Buffer.from(sm3.slice(0, DIGEST_DIGITS), 'hex');
       const holders = this.#holders.all(digest);
@@ -92,8 +97,7 @@ export class ReceivedFiles {
       if (holders.length === 0) this.#archive.append({ ...record, kind: content, code, platformId: sender }, at);
       this.#hold.run(digest, id);
     }
-    const { changes } = this.#loaded.run({ id, from, twice, twiceIn: twiceIn ?? null, count: records.length });
-    if (changes !== 1) throw new IovError('INTERNAL', `${name}: its records from ${from} on have been loaded before`);
+    this.#loaded.run({ id, twice, twiceIn: twiceIn ?? null, count: left.length });
   }
 }
 

@@ -1,15 +1,35 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { cleanEnvironment } from '../support/cleanEnvironment.js';
 import { iovpipe } from '../support/cli.js';
 import { IovpipeProcess } from '../support/iovpipeProcess.js';
 import { watchedOperator } from '../support/watchedOperator.js';
 import { within } from '../support/within.js';
 
+const MAIN = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+
+/** A command that shows on and on. */
+function watching(words: readonly string[], folder: string) {
+  const child = spawn(process.execPath, [MAIN, ...words], { cwd: folder, env: cleanEnvironment(), timeout: 60_000 });
+  let begun = false;
+  const began = once(child.stdout, 'data').then(() => {
+    begun = true;
+    child.stdout.resume();
+  });
+  const stderr = text(child.stderr);
+  const ended = once(child, 'close').then(async ([code]) => ({ code: code as number, stderr: await stderr }));
+  return { began, ended, hasBegun: () => begun };
+}
+
 t.test('top shows what the daemon does, once or on and on', async (t) => {
   const { folder, send, daemon } = await watchedOperator(t);
   await send('R-1');
-  const once = await iovpipe(['top', '--once', '--json'], folder);
-  t.equal(once.code, 0, once.stderr);
-  const [intake] = JSON.parse(once.stdout).pipelines;
+  const look = await iovpipe(['top', '--once', '--json'], folder);
+  t.equal(look.code, 0, look.stderr);
+  const [intake] = JSON.parse(look.stdout).pipelines;
   t.match(intake, { name: 'accounts-in', running: true, arrived: 1, underWay: 0, failures: {} });
   t.match(
     intake.parts.map(({ name, items }: { name: string; items: number }) => [name, items]),
@@ -32,6 +52,28 @@ t.test('top shows what the daemon does, once or on and on', async (t) => {
   const nobody = await iovpipe(['top'], folder);
   t.equal(nobody.code, 2);
   t.match(nobody.stderr, /control\.sock: no daemon runs there; start it with `iovpipe run`/);
+});
+
+t.test('who watches a daemon that stops, or is killed, is told that it has ended', async (t) => {
+  t.setTimeout(90_000);
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    const { folder, daemon, send } = await watchedOperator(t);
+    const top = watching(['top', '--json'], folder);
+    const tap = watching(['tap', 'accounts-in', '--json'], folder);
+    await within(30_000, 'a look', top.began);
+    const sending = (async () => {
+      while (!tap.hasBegun()) await send('R-1');
+    })();
+    await within(30_000, 'a tapped item', tap.began);
+    await sending;
+    daemon.signal(signal);
+    t.match(await within(30_000, 'the end of top', top.ended), { code: 0, stderr: 'iovpipe: the daemon has ended\n' });
+    t.match(await within(30_000, 'the end of tap', tap.ended), {
+      code: 0,
+      stderr: /^iovpipe: nothing more comes .*\n$/,
+    });
+    await daemon.ended;
+  }
 });
 
 t.test('a daemon takes the control socket of one that was killed', async (t) => {

@@ -170,6 +170,20 @@ t.test('commands of the day: asked, answered in six hours, late, missing, failed
   t.notMatch(stdout, /8986/, 'no card on the screen');
 });
 
+t.test('of many files that did not come the page says how many there are, and how many are named', async (t) => {
+  const to = await regulator(t);
+  const ids = Array.from({ length: 150 }, (_, index) => `CMD-${index}`);
+  const due = { ...KH, iccid: '89860412101880000012', withinMs: 6 * HOUR_MS };
+  await to.store.commit(
+    ids.map((requestId) => (transaction) => {
+      transaction.addDueFile({ ...due, name: `KH_${requestId}_0002`, requestId });
+    }),
+  );
+  await to.store.close();
+  const { stdout } = await iovpipe(['report', '--archive', to.path, '--day', '20221115'], '.');
+  t.match(stdout, /… and 110 more; `--json` has the first 100\n/);
+});
+
 t.test('files of two senders are apart, also under the same names', async (t) => {
   const to = await regulator(t);
   const name = 'CL_LSV1_2022111600_P_000001end.zip';

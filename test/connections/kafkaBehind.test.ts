@@ -61,7 +61,7 @@ t.test('a window waits for the group that feeds its archive', { skip: kafka ? fa
     await commit(topic, [5, 2]);
     const another = wait(topic, cutoffMs);
     await until('another says what it waits for', () => another.log.lines.length > 0, { ms: MS });
-    t.match(another.log.lines, [{ fields: { partitions: 1 } }], 'one message of the second partition is missing');
+    t.match(another.log.lines[0], { fields: { partitions: 1 } }, 'one message of the second partition is missing');
     t.notOk(waiting.isOver);
     await commit(topic, [5, 3]);
     await within(MS, 'both go on', Promise.all([waiting.done, another.done]));

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -113,6 +113,21 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
     t.equal(proxy.cuts, 1);
     t.match(log.lines, [{ level: 'warn', fields: { file: 'a.bin', attempt: 1 }, message: /a fetch broke/ }]);
     t.same(await readdir(folder), ['a.bin']);
+  });
+
+  t.test('a file that goes away while its fetch is broken leaves nothing of it here', async (t) => {
+    const { client, proxy, folder, log } = await behindProxy(t);
+    const { path, seen } = await put('a.bin', randomBytes(3_000_000));
+    const local = join(folder, 'a.bin');
+    let replies = 0;
+    proxy.swallowReply = () => {
+      replies += 1;
+      return proxy.total === 1 && existsSync(`${local}.tmp`) && replies > 20;
+    };
+    log.warn = () => rmSync(path);
+    t.equal(await client.fetch(path, seen, local, signal), false);
+    t.equal(proxy.cuts, 1);
+    t.same(await readdir(folder), []);
   });
 
   t.test('a server that falls silent passes the deadline, in a listing and in a fetch', async (t) => {

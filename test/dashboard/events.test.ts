@@ -59,3 +59,20 @@ t.test('one caller too many is told so, as every refusal is', async (t) => {
   t.match(refused, { statusCode: 503, headers: { 'retry-after': '5', 'content-type': /json/ } });
   t.match(await json(refused), { code: 'OVERLOADED', reason: /watch already/ });
 });
+
+t.test('what comes after the end of a stream that its caller has not read yet goes nowhere', async (t) => {
+  const { server, port } = await listening(t, (request, response) => {
+    const stream = openEvents(request, response, () => server.emit('left'));
+    while (response.writableLength === 0) stream?.send('item', 'x'.repeat(100_000));
+    stream?.end();
+    stream?.send('skipped', 0);
+    setImmediate(() => server.emit('sent')); // by then the stream has said what it has against it
+  });
+  const sent = once(server, 'sent');
+  const left = once(server, 'left');
+  const caller = connect(port, '127.0.0.1').pause();
+  caller.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await sent;
+  caller.destroy();
+  await left;
+});

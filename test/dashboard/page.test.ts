@@ -101,6 +101,16 @@ t.test('everything on the page can be reached by keyboard, in the order it is re
   t.strictSame(reached.slice(-4), ['中文', 'light', 'key', 'Find']);
 });
 
+t.test('a stream that is refused, by a proxy or for too many who watch, is asked for again', { skip }, async (t) => {
+  if (!browser) return;
+  const { port } = await watchedOperator(t);
+  const page = await browser.newPage();
+  await page.route('**/api/live', (route) => route.fulfill({ status: 502 }), { times: 1 });
+  await page.goto(`http://127.0.0.1:${port}/`);
+  await page.locator('.state.lost').waitFor();
+  await page.locator('.state.live').waitFor({ timeout: 15_000 });
+});
+
 t.test('a browser is asked for the token, and let in with it', { skip }, async (t) => {
   if (!browser) return;
   const { port } = await watchedOperator(t, { token: true });

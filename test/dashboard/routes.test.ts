@@ -1,11 +1,15 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { createServer, get, request } from 'node:http';
+import { createServer, get, request, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
+import { Receipt } from '../../contract/receipt.js';
 import { Routes } from '../../dashboard/routes.js';
+import { ControlServer } from '../../dashboard/server.js';
 import { systemClock } from '../../engine/clock.js';
 import type { Engine } from '../../engine/engine.js';
+import { LivePart } from '../../engine/live.js';
 import { keptLog } from '../support/bareContext.js';
 import { within } from '../support/within.js';
 
@@ -51,4 +55,66 @@ t.test('an answer that takes its time is not cut for silence', async (t) => {
   const [retried] = await once(request({ ...where, path: '/api/dead/7/retry', method: 'POST' }).end(), 'response');
   t.match(JSON.parse(await text(retried)), { retried: false });
   t.same(silences, [0], 'a retry is bounded by itself');
+});
+
+t.test('a reload while a tap is noted leaves it at what runs now', async (t) => {
+  const pipeline = () => ({ name: 'in', source: 'file', parts: [new LivePart('discard', 'sink.discard', 'record')] });
+  let current = pipeline();
+  const archivePath = `${t.testdir()}/archive.db`;
+  const engine = {
+    config: {
+      /** Asked for when who looks is noted; meanwhile another configuration comes into force. */
+      get archivePath() {
+        for (const part of current.parts) part.retire();
+        current = pipeline();
+        return archivePath;
+      },
+      site: { tables: {} },
+      connections: {},
+      pipelines: [],
+    },
+    connections: new Map(),
+    live: { pipelines: [], of: () => current },
+  };
+  const routes = new Routes({ engine: engine as unknown as Engine, clock: systemClock, log: keptLog() });
+  const server = createServer((asked, response) => void routes.answer(asked, response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    routes.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const [tap] = await once(get({ host: '127.0.0.1', port, path: '/api/tap?at=in' }), 'response');
+  const tapped = once(tap, 'data');
+  const receipt = new Receipt(() => undefined);
+  current.parts[0]?.count({ value: {}, tags: { requestId: 'R-1' }, origin: 'here', effects: [], receipt });
+  t.match(String(await within(MS, 'an item', tapped)), /event: item\ndata: .*R-1/);
+});
+
+t.test('a connection that cannot be accepted is told, and is no end of the daemon', async (t) => {
+  const log = keptLog();
+  const config = {
+    archivePath: `${t.testdir()}/archive.db`,
+    dashboard: { host: '127.0.0.1', port: 0 },
+    site: { tables: {} },
+    connections: {},
+    pipelines: [],
+  };
+  const engine = { config, connections: new Map() } as unknown as Engine;
+  const control = await ControlServer.open({ engine, clock: systemClock, log });
+  t.teardown(() => control.close());
+  const asked = new Promise<Server>((resolve) => {
+    const heard = (message: unknown) => {
+      unsubscribe('http.server.request.start', heard);
+      resolve((message as { server: Server }).server);
+    };
+    subscribe('http.server.request.start', heard);
+  });
+  const where = { host: '127.0.0.1', port: control.port, path: '/api/pipelines' };
+  get(where, (response) => response.resume());
+  const server = await within(MS, 'a request', asked);
+  t.doesNotThrow(() => server.emit('error', new Error('accept ENOBUFS')));
+  t.match(log.lines.at(-1), { level: 'error', message: /control server: accept ENOBUFS/ });
 });

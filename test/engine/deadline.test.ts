@@ -67,7 +67,7 @@ t.test(
       newRecord('x', { code: '0003' }),
     );
     clock.set(DAY_16_MS);
-    t.equal(deliveredShare(store.status().windows, 'daily'), 0, 'nothing is known yet');
+    t.equal(deliveredShare(store.status().windows, 'daily', DAY_16_MS), 0, 'nothing is known yet');
     const [first, second] = ['0002', '0003'].map((code) => {
       const window = { kind: 'KH', code, cutoff: '2022111600', type: 'P' } as const;
       return { window, row: store.openWindow(window, DAY_16_MS, 'daily') };
@@ -85,9 +85,42 @@ t.test(
       await store.fileDelivered(baseName, `/upload/${baseName}`);
     };
     await plan(first, 2);
-    t.equal(deliveredShare(store.status().windows, 'daily'), 2 / 9, 'the only file that is known has been delivered');
+    t.equal(
+      deliveredShare(store.status().windows, 'daily', DAY_16_MS),
+      2 / 9,
+      'the only file that is known has been delivered',
+    );
     await plan(second, 1);
     store.windowDelivered(second!.row.id);
-    t.equal(deliveredShare(store.status().windows, 'daily'), 3 / 9, 'a code that is done counts');
+    t.equal(deliveredShare(store.status().windows, 'daily', DAY_16_MS), 3 / 9, 'a code that is done counts');
   },
 );
+
+t.test('until the windows of a day are opened nothing of it is done, whatever became of the day before', async (t) => {
+  const { store, clock } = await testStore(t);
+  await append(store, newRecord('0'));
+  clock.set(DAY_16_MS);
+  const window = { kind: 'KH', code: '0002', cutoff: '2022111600', type: 'P' } as const;
+  const { id } = store.openWindow(window, DAY_16_MS, 'daily');
+  const baseName = 'KH_0002_2022111600_P_000001end';
+  const bearings = { sequence: 1, textBytes: 1, iv: '0'.repeat(32), mtimeMs: DAY_16_MS, state: 'planned' } as const;
+  store.planFile({ windowId: id, plan: { baseName, window, records: 1, ...bearings }, fromPosition: 1, toPosition: 1 });
+  await store.fileDelivered(baseName, `/upload/${baseName}`);
+  store.windowDelivered(id);
+  const share = (dueMs: number) => deliveredShare(store.status().windows, 'daily', dueMs);
+  t.equal(share(DAY_16_MS), 1);
+  t.equal(share(DAY_16_MS + 24 * HOUR_MS), 0);
+});
+
+t.test('a ledger that cannot be read for a moment is no end of the watch', async (t) => {
+  let looks = 0;
+  const raised = await alarms((hour) => {
+    looks += 1;
+    if (looks === 3) throw new Error('the disk is away');
+    return hour / 10;
+  });
+  t.same(
+    raised.map(({ alarm }) => alarm),
+    ['deadlineAtRisk', 'deadlineMissed'],
+  );
+});

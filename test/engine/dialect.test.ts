@@ -7,6 +7,7 @@ import { generator } from '../../demo/generator.js';
 import { freePort } from '../../demo/site.js';
 import { loadAndCheck } from '../../engine/check.js';
 import { systemClock } from '../../engine/clock.js';
+import { DeadLetterSource } from '../../engine/deadLetters.js';
 import { Engine } from '../../engine/engine.js';
 import type { SqliteStore } from '../../stores/sqlite/store.js';
 import { keptLog } from '../support/bareContext.js';
@@ -279,7 +280,17 @@ t.test('one card too many fails the message, and is kept; the others stay', asyn
   t.same(registered, ['R1', 'R1', 'R1']);
   t.same(others, [undefined]);
   const letters = us.engine.store.deadLetters();
-  t.match(letters, [{ code: 'CARD_LIMIT', origin: /R1, card 4$/, tags: { requestId: 'R1', part: 4 } }]);
+  const kept = [
+    { code: 'CARD_LIMIT', origin: /R1 of GATEWAY-01, card 4$/, tags: { requestId: 'R1', part: 4 }, state: 'waiting' },
+  ];
+  t.match(letters, kept);
+  t.equal(letters.length, 1, 'one letter for one card, however often it comes');
+
+  const source = DeadLetterSource.of(us.engine, 'joined-in', [letters[0]!.id]);
+  await us.engine.once('joined-in', { source });
+  t.same([source.retried, source.failed.length], [0, 1]);
+  t.match(us.engine.store.deadLetters(), kept);
+  t.equal(us.engine.store.deadLetters().length, 1, 'what fails again takes the place of its letter');
 });
 
 t.test('every refusal comes in the peer’s words', async (t) => {

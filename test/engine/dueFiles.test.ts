@@ -141,7 +141,7 @@ t.test('pictures that never come: three alarms, a dead letter, and a retry that 
     clock.set(DAY_16_MS + hours * HOUR_MS);
     await until(alarm, () => alarmsIn(log.lines).some((line) => line.alarm === alarm));
   }
-  t.match(
+  t.same(
     alarmsIn(log.lines).map(({ level, alarm }) => `${level} ${alarm}`),
     ['warn commandHalf', 'error commandAtRisk', 'error commandExpired'],
   );

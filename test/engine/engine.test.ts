@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { SinkSpec } from '../../contract/component.js';
 import { IovError } from '../../contract/error.js';
+import { Receipt } from '../../contract/receipt.js';
 import { SimulatedClock } from '../../engine/clock.js';
 import { Engine } from '../../engine/engine.js';
 import { keptLog, type LogLine } from '../support/bareContext.js';
@@ -11,6 +12,7 @@ import { brokenSequences, deliveredFiles, notOnce } from '../support/deliveredFi
 import { fillArchive, schedulesDone } from '../support/filledArchive.js';
 import { AFTERNOON_MS, MIDNIGHT_MS, operatorSite } from '../support/operatorSite.js';
 import { serve } from '../support/serve.js';
+import { within } from '../support/within.js';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
@@ -249,4 +251,41 @@ t.test('after a reload pipelines that run only when asked for are counted as the
     config.pipelines.map(({ name }) => name),
   );
   await end();
+});
+
+t.test('an engine that has nothing left to do goes over to no other file: it is about to be closed', async (t) => {
+  t.setTimeout(60_000);
+  const { path } = await site(t);
+  const config = await checkedConfig(path);
+  const finite = config.pipelines.filter(({ source }) => source.spec.lasts === 'finite');
+  const engine = await Engine.open(
+    { ...config, pipelines: finite },
+    { clock: new SimulatedClock(AFTERNOON_MS), log: keptLog(), drainMs: 5_000 },
+  );
+  t.teardown(() => engine.close());
+  await engine.serve(new AbortController().signal, () => undefined);
+  await t.rejects(engine.reload(config), { code: 'STOPPED' });
+});
+
+t.test('a stop that came before a run had begun leaves it no more time than any other', async (t) => {
+  const { path } = await site(t);
+  const config = await checkedConfig(path);
+  const [pipeline] = config.pipelines;
+  const spec: SinkSpec = {
+    ...pipeline!.sink.spec,
+    create: async () => ({ concurrency: 1, write: () => new Promise(() => undefined) }),
+  };
+  const item = { value: {}, tags: {}, origin: 'test', receipt: new Receipt(() => undefined), effects: [] };
+  const source = {
+    read: async function* () {
+      yield item; // it looks at the stop when it has given this one
+    },
+  };
+  const engine = await Engine.open(
+    { ...config, pipelines: [{ ...pipeline!, operators: [], sink: { ...pipeline!.sink, spec } }] },
+    { clock: new SimulatedClock(AFTERNOON_MS), log: keptLog(), drainMs: 50 },
+  );
+  t.teardown(() => engine.close());
+  const run = engine.once(pipeline!.name, { source, signal: AbortSignal.abort() });
+  await t.rejects(within(5_000, 'the run ends', run), { code: 'STOPPED', message: /still busy 50 ms/ });
 });

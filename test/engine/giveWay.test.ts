@@ -42,3 +42,20 @@ t.test('with callers and a busy thread it waits, until they are gone or its time
   isBusy = false;
   await work;
 });
+
+t.test('its time is over when the clock says so, however long the turns of a busy thread are', async (t) => {
+  let isOver = false;
+  let turns = 0;
+  const work = (async () => {
+    for (; !isOver; turns += 1) {
+      const until = performance.now() + 60;
+      while (performance.now() < until);
+      await turn();
+    }
+  })();
+  await giveWayTo(connected(1))(100).then(() => {
+    isOver = true;
+  });
+  t.ok(turns <= 4, `${turns} turns of 60 ms`);
+  await work;
+});

@@ -142,3 +142,11 @@ t.test('__proto__ is no key', async (t) => {
   t.match(told, [/:1:1 expected a plain word as key/]);
   t.equal(Object.getPrototypeOf(root?.value), Object.prototype);
 });
+
+t.test('a key is one by its spelling: quotes make no other, a leading zero does', async (t) => {
+  const { told } = loaded(t.testdir(), { 'pipeline.yaml': '"0001": one\n0001: two\n' });
+  t.strictSame(told, ['pipeline.yaml:2:1 expected each key once, got "0001" again']);
+  const { root, told: none } = loaded(t.testdir(), { 'pipeline.yaml': '1: one\n0001: two\n' });
+  t.strictSame(none, []);
+  t.strictSame(root?.value, { 1: 'one', '0001': 'two' });
+});

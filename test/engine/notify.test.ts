@@ -36,6 +36,7 @@ t.test('a manager that does not answer is noted once, and is no failure', { skip
   await manager.tell('READY=1');
   await manager.tell('WATCHDOG=1');
   t.match(log.lines, [{ level: 'warn', message: 'the service manager cannot be told' }]);
+  t.equal(log.lines.length, 1);
 });
 
 t.test('without a service manager nothing is said', async (t) => {

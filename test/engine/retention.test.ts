@@ -197,6 +197,18 @@ t.test('a folder that cannot be one of a card is left alone, and so is what is b
   t.strictSame(readdirSync(pictures), [HERE]);
 });
 
+t.test('the pictures of a card go, however long a number `tie` takes', async (t) => {
+  const { store, clock, pictures } = await twoCards(t);
+  const long = '8'.repeat(64);
+  await keepCard(store, long, '2', pictures);
+  clock.set(clock.now() + 2 * DAY_MS);
+  const key = { kind: 'KH', code: '0002', cutoff: '2022111700', type: 'P' } as const;
+  store.windowDelivered(store.openWindow(key, DAY_16_MS + DAY_MS, 'accounts-daily').id);
+  clock.set(TERM_OVER);
+  t.match(await purge(store, clock, order([pictures])), { cards: 2, pictures: 2 });
+  t.strictSame(readdirSync(pictures), [HERE]);
+});
+
 t.test('a card whose pictures cannot be removed keeps its rows, and no message names it', async (t) => {
   const { store, clock, folder, pictures } = await twoCards(t);
   writeFileSync(join(folder, 'no folder'), '');

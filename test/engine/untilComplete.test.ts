@@ -22,6 +22,7 @@ t.test('a window runs again while others deliver a part of it, and no alarm is r
     { level: 'info', fields: { code: 'WINDOW_UNFINISHED' } },
     { level: 'info', fields: { code: 'LANE_LOST' } },
   ]);
+  t.equal(log.lines.length, 2);
 });
 
 t.test('what else goes wrong is told as it is, and a stop ends the waiting', async (t) => {

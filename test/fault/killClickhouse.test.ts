@@ -16,6 +16,7 @@ const KILLS = 8;
 const server = await startClickHouse();
 if (server) t.teardown(() => server.stop());
 const skip = server ? false : 'no ClickHouse';
+t.setTimeout(360_000);
 
 /** A site of its own, with a ClickHouse archive or with SQLite. */
 async function site(t: Test, wanted: { clickHouse: boolean; accounts: number }) {

@@ -1,8 +1,17 @@
 import t from 'tap';
+import type { Kernel } from '../../contract/component.js';
+import { IovError } from '../../contract/error.js';
+import type { Item } from '../../contract/item.js';
+import { Receipt } from '../../contract/receipt.js';
+import type { JsonObject } from '../../contract/tags.js';
+import { letterOf } from '../../engine/deadLetters.js';
 import { signNature } from '../../notice/signature.js';
 import { spec } from '../../operators/authenticate.js';
+import { bareContext } from '../support/bareContext.js';
 import { operator } from '../support/kernel.js';
 import { accountMessage, maker } from '../support/messages.js';
+import { optionsOf } from '../support/options.js';
+import { testStore } from '../support/testStore.js';
 
 const other = { ...maker, platformId: 'OEM-2', password: 'battery staple', codes: ['LSV1', 'LFV2'] };
 const authenticate = await operator(spec, {}, { peers: { maker, other } });
@@ -13,6 +22,32 @@ t.test('a signed message passes as it is, and is known from here on', async (t) 
   const { value, tags } = await authenticate(message);
   t.equal(value, message);
   t.same(tags, { platformId: 'OEM-1', code: 'WBA0', operType: '1', requestId: 'R1' });
+});
+
+t.test('two platforms behind one address may use the same RequestID: each has a letter of its own', async (t) => {
+  const { store } = await testStore(t);
+  const kernel = (await spec.create(optionsOf(spec, {}), {
+    ...bareContext({ directory: '.', store }),
+    peers: { maker, other },
+  })) as Kernel;
+  const receipt = new Receipt(() => undefined);
+  const letter = (message: JsonObject, origin: string, more: Partial<Item> = {}) => {
+    const [item] = [
+      ...(kernel.transform({ value: message, tags: {}, origin, receipt, effects: [], ...more }) as Item[]),
+    ];
+    const made = letterOf('in', item!, new IovError('CARD_LIMIT', 'one too many', { keep: true }));
+    return store.commit([(transaction) => transaction.addDeadLetter(made)]);
+  };
+  const theirs = { ...auth('OEM-2', signNature('OEM-2', other.password)), Code: 'LSV1' };
+  for (const message of [accountMessage('R1'), accountMessage('R1', theirs)])
+    await letter(message, '127.0.0.1 POST /t1/account R1', { isAwaited: true });
+  const letters = store.deadLetters();
+  t.same(
+    letters.map(({ tags }) => tags.platformId),
+    ['OEM-1', 'OEM-2'],
+  );
+  await letter(accountMessage('R1'), letters[0]!.origin);
+  t.equal(store.deadLetters().length, 2, 'one that is sent again and fails again keeps its place');
 });
 
 t.test('SignNature is taken in either case of letters', async (t) => {

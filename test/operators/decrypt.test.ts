@@ -104,11 +104,11 @@ t.test('the cards of one message are records of their own, which settle it toget
   const kernel = (await decryptSpec.create(optionsOf(decryptSpec, options), context)) as Kernel;
   const outcomes: (IovError | undefined)[] = [];
   const effects = [() => undefined];
-  const give = async (cards: object[], given: object = tags) => {
+  const give = async (cards: object[], given: object = tags, origin = 'here') => {
     const { ICCID: _, MSISDN: __, ...rest } = registration;
     const receipt = new Receipt((error) => void outcomes.push(error));
     const value = encrypted({ ...rest, CardInfo: cards });
-    return [...(await kernel.transform({ value, tags: given, origin: 'here', effects, receipt }))];
+    return [...(await kernel.transform({ value, tags: given, origin, effects, receipt }))];
   };
   const cards = ['a', 'b', 'c'].map((ICCID) => ({ MSISDN: '1', ICCID }));
   const items = await give(cards);
@@ -141,5 +141,11 @@ t.test('the cards of one message are records of their own, which settle it toget
     one,
     { origin: 'here', effects, tags: { part: undefined } },
     'a dead letter was about one card, and brings all',
+  );
+  const again = await give(cards, { ...tags, part: 2 }, 'here, card 2');
+  t.same(
+    again.map(({ origin }) => origin),
+    ['here, card 1', 'here, card 2', 'here, card 3'],
+    'what fails again takes the place of its letter',
   );
 });

@@ -31,6 +31,8 @@ const all = {
 
 /** Both pipelines from `join` to the archive, as an operator has them; `send` resolves when the receipt settles. */
 async function trial(t: Test, options: object = {}, path?: string) {
+  /** Names whose records a later step refuses. */
+  const refused = new Set<string>();
   const opened = await testStore(t, path === undefined ? {} : { path });
   const context = bareContext({ directory: t.testdirName, store: opened.store, log: opened.log });
   const create = async (side: object) =>
@@ -56,12 +58,13 @@ async function trial(t: Test, options: object = {}, path?: string) {
   const store = async (item: Item) => {
     const { OperType, IMSI, CustomerName } = item.value as JsonObject;
     const value = oneLine(Buffer.from([OperType, IMSI, CustomerName].join(' ')));
+    if (refused.has(String(CustomerName))) return item.receipt.failed(new IovError('RECORD_INVALID', 'refused'));
     await sink.write({ ...item, value }).then(
       () => item.receipt.arrived(),
       (thrown: unknown) => item.receipt.failed(IovError.from(thrown)),
     );
   };
-  return { ...opened, context, kernels, send, archived: () => textsOf(opened.store.records(all, 0, 1e9)) };
+  return { ...opened, context, kernels, refused, send, archived: () => textsOf(opened.store.records(all, 0, 1e9)) };
 }
 
 const request = (requestId: string, more: Tags = {}): Tags => ({
@@ -124,6 +127,32 @@ t.test('every registration that waits for its card leaves when it comes, in orde
   );
   await send('card', data('i2'));
   t.same(archived().slice(3), ['3 i2 王'], 'none of them twice');
+});
+
+t.test('a registration whose record was refused goes on waiting, and leaves once it may', async (t) => {
+  for (const between of ['nothing', 'a registration'] as const) {
+    await t.test(`${between} in between`, async (t) => {
+      const { send, archived, refused, store } = await trial(t);
+      await send('registration', registered('张'), request('R1'));
+      await send('registration', registered('李'), request('R2', { operType: '3' }));
+      await send('registration', registered('王'), request('R3', { operType: '5' }));
+      refused.add('张');
+      t.equal(await send('card', data('i1')), 'RECORD_INVALID');
+      t.same(archived(), ['3 i1 李', '5 i1 王'], 'the others do not wait for it');
+      if (between !== 'nothing') await send('registration', registered('赵'), request('R4', { operType: '5' }));
+      const before = archived();
+      t.equal(await send('card', data('i1')), 'RECORD_INVALID', 'sent again too early');
+      refused.clear();
+      t.equal(await send('card', data('i1')), 'arrived');
+      t.same(archived(), [...before, '1 i1 张'], 'it alone: the others have left');
+      t.equal(await send('card', data('i1')), 'arrived');
+      t.same(archived(), [...before, '1 i1 张']);
+      t.equal(
+        store.read((state) => state.card(ICCID)?.registration?.earlier?.length),
+        0,
+      );
+    });
+  }
 });
 
 t.test('a retry succeeds and does nothing, while the card is waited for and afterwards', async (t) => {

@@ -152,6 +152,7 @@ t.test('a delivered file that is cut otherwise now fails the run', async (t) => 
   file.abandon(new IovError('WINDOW_CONFLICT', 'other records'));
   await until('it has failed', () => settled.length > 0, { ms: MS });
   t.match(settled, [{ code: 'WINDOW_CONFLICT' }, { code: 'WINDOW_CONFLICT' }]);
+  t.equal(settled.length, 2);
   await t.rejects(async () => kernel.close?.(), { code: 'WINDOW_CONFLICT' });
 });
 
@@ -164,6 +165,15 @@ t.test('when a lane comes whose files are missing the run goes again at once', a
   give([0, 1]);
   await within(MS, 'the rest', resting);
   t.equal(await state(), 'open');
+});
+
+t.test('where lanes are added a file may come here that was of another lane', async (t) => {
+  const { kernel, give, through } = await window(t, 2, [1]);
+  t.same(await through(1, 2, 3), [2]);
+  const { rest } = await unfinished(kernel);
+  const resting = rest(new AbortController().signal);
+  give([2, 3], 4);
+  await within(MS, 'the rest', resting);
 });
 
 t.test('it waits while nobody knows who holds which lane, and a stop ends that', async (t) => {

@@ -16,6 +16,7 @@ import type { Store } from '../../contract/store.js';
 import { createCipher } from '../../crypto/cipher.js';
 import { systemClock } from '../../engine/clock.js';
 import { runChain } from '../../engine/stream.js';
+import { cutoffMs } from '../../notice/cutoff.js';
 import { spec } from '../../operators/split.js';
 import { openSqliteStore } from '../../stores/sqlite/store.js';
 import { Packer } from '../../workers/packer.js';
@@ -173,6 +174,42 @@ t.test('a record above the bound is a dead letter, and the others go on', async 
   t.match(letter, { code: 'MESSAGE_TOO_LARGE', origin: 'record 1', reason: /1[0-9]* bytes.*1000 bytes/ });
   t.same(others, []);
   t.equal(settled.length, 3);
+});
+
+t.test('a window of which every record is above the bound has its empty file, and arrives with it', async (t) => {
+  const on = await bench();
+  t.teardown(on.close);
+  const kernel = (await spec.create(
+    optionsOf(spec, { name: 'KH_{code}_{cutoff}_P_{seq}', bytesMax: 1_000 }),
+    bareContext({ directory: on.folder, store: on.store }),
+  )) as Kernel;
+  const settled: string[] = [];
+  const blockOf = async (code: string, bytes: Buffer): Promise<Item> => {
+    const key = { kind: 'KH', code, cutoff: CUTOFF, type: 'P' } as const;
+    const window = await on.store.openWindow(key, cutoffMs(CUTOFF), 'test');
+    const value = Object.assign(oneLine(bytes, 1), { window });
+    const receipt = new Receipt((error) => void settled.push(error?.code ?? code));
+    return { value, tags: { code }, origin: code, receipt, effects: [] };
+  };
+  const given = [
+    ...(await kernel.transform(await blockOf('0001', record(0, 500)))),
+    ...(await kernel.transform(await blockOf('0002', record(1, 10)))),
+    ...((await kernel.flush?.()) ?? []),
+  ];
+  const plans = await Promise.all(given.map(({ value }) => (value as TextFile).plan));
+  t.same(
+    plans.map(({ baseName, records }) => [baseName, records]),
+    [
+      [`KH_0001_${CUTOFF}_P_000001end`, 0],
+      [`KH_0002_${CUTOFF}_P_000001end`, 1],
+    ],
+  );
+  await on.store.commit([]); // behind the dead letter
+  t.equal(on.store.deadLetters().length, 1);
+  t.same(settled, [], 'nothing has been delivered');
+  for (const { receipt } of given) receipt.arrived();
+  t.same(settled, ['0001', '0002']);
+  await kernel.close?.();
 });
 
 t.test('run again, the same files come back byte for byte, and delivered ones are not packed again', async (t) => {

@@ -258,6 +258,18 @@ t.test(
   },
 );
 
+t.test('a message that was refused and goes out again is waited for again', async (t) => {
+  const { store } = await testStore(t);
+  const due = { name: 'KH_R1', content: 'KH', requestId: 'R1', code: '', iccid: '1', withinMs: 1000 } as const;
+  const effects: Effect[] = [(transaction) => transaction.addDueFile(due)];
+  const { url } = await peer(t, no('501'), yes);
+  const { sink } = await sender(t, url, {}, { store });
+  await t.rejects(sink.write({ ...item('R1'), effects }), { code: 'REFUSED_BY_PEER' });
+  t.match(store.dueFile(due.name), { state: 'failed', reason: 'FailureCause 501' });
+  await sink.write({ ...item('R1'), effects });
+  t.equal(store.dueFile(due.name)?.state, 'open', 'its deadline is watched');
+});
+
 t.test('a message goes out in the dialect of its peer, and the answer is read in it', async (t) => {
   const heard: unknown[] = [];
   const say =

@@ -3,12 +3,14 @@ import t, { type Test } from 'tap';
 import type { KafkaConnection } from '../../connections/kafkaConnection.js';
 import { KafkaProducer } from '../../connections/kafkaProducer.js';
 import type { Sink } from '../../contract/component.js';
+import { IovError } from '../../contract/error.js';
 import type { Item, Lines } from '../../contract/item.js';
 import { oneLine } from '../../contract/oneLine.js';
 import { Receipt } from '../../contract/receipt.js';
 import type { Store } from '../../contract/store.js';
 import type { Tags } from '../../contract/tags.js';
 import { makeCertificates } from '../../demo/certificates.js';
+import { freePort } from '../../demo/site.js';
 import { spec } from '../../sinks/kafka.js';
 import { bareContext, keptLog } from '../support/bareContext.js';
 import { kafkaConnection, kafkaTests } from '../support/kafka.js';
@@ -149,6 +151,39 @@ test('in a full queue a message above its bound gives up its turn to the next on
     (await broker.contents(name)).map(({ value }) => text(value)),
     ['0', '1', '2', '3'],
   );
+});
+
+test('a message that is larger than the whole queue goes alone', async (t, { topic, contents }) => {
+  const name = await topic();
+  const { sink } = await sinkTo(t, name, { queueBytesMax: 1_024, messageBytesMax: 10_000, lingerMs: 0 });
+  const values = ['x'.repeat(3_000), '{}', 'y'.repeat(9_000)];
+  await within(30_000, 'all three', Promise.all(values.map((value) => sink.write(itemOf(value)))));
+  t.same(
+    (await contents(name)).map(({ value }) => text(value)),
+    values,
+  );
+});
+
+test('a block that cannot be read to its end fails once nothing of it is on its way', async (t) => {
+  const { sink } = await sinkTo(t, 'nowhere', {}, { brokers: `127.0.0.1:${await freePort()}` });
+  const broken: Lines = {
+    ...block(2),
+    async *read() {
+      yield Buffer.from('{}');
+      throw new IovError('STORE_FAILED', 'the archive is away');
+    },
+  };
+  let hasFailed = false;
+  const writing = t.rejects(
+    sink.write(itemOf(broken)).finally(() => {
+      hasFailed = true;
+    }),
+    { code: 'STORE_FAILED' },
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  t.notOk(hasFailed, 'its first record waits for the cluster');
+  await sink.close?.();
+  await writing;
 });
 
 test('what is to be stored with an item is stored once it is delivered', async (t, { topic }) => {

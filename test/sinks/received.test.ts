@@ -89,6 +89,15 @@ t.test('the same file once more is nothing new; other content under its name is 
   t.equal(archived(store).length, 5);
 });
 
+t.test('the same file twice at once, as through two drop boxes of a sender, is loaded once', async (t) => {
+  const { receive, store } = await regulator(t);
+  const records = accounts(0, 1_200);
+  const content = await batch(P, lines(records));
+  t.same(await Promise.all([receive(P, content), receive(P, content)]), [undefined, undefined]);
+  t.same(archived(store), records);
+  t.match(store.received.day('20221116', 0).files, [{ loaded: 1_200, twice: 0 }]);
+});
+
 t.test('an album fulfils the due file of its name when it came, with or without the code', async (t) => {
   const { receive, store, clock } = await regulator(t);
   const card = { requestId: 'CMD-7', iccid: '89860412101880000012', withinMs: 6 * HOUR_MS };

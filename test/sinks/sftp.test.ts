@@ -67,6 +67,7 @@ t.test('the sink sftp at a real OpenSSH', { skip }, async (t) => {
     const astray = await open(join(server.directory, 'missing'));
     await t.rejects(astray.write(packedItem(file, 'packed')), { code: 'SFTP_REFUSED' });
     t.match(store.steps, [/^uploading /]);
+    t.equal(store.steps.length, 1, 'nothing says that it was delivered');
     t.ok(existsSync(file.localPath));
     t.equal(astray.concurrency, 20);
   });

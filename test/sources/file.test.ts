@@ -1,4 +1,6 @@
+import fs from 'node:fs';
 import { utimes, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import t, { type Test } from 'tap';
 import type { Source } from '../../contract/component.js';
 import { IovError } from '../../contract/error.js';
@@ -9,18 +11,41 @@ import { bareContext } from '../support/bareContext.js';
 import { archivedThroughBreaks } from '../support/brokenOff.js';
 import { drive, keepingSink } from '../support/drive.js';
 import { optionsOf } from '../support/options.js';
-import { testStore } from '../support/testStore.js';
+import { newRecord, testStore } from '../support/testStore.js';
+import { until } from '../support/until.js';
 
 const numbered = (count: number) =>
   Array.from({ length: count }, (_, number) => JSON.stringify({ ICCID: `card ${number + 1}` }));
 
-async function trial(t: Test, lines: string[]) {
+async function trial(t: Test, lines: string[], options: Parameters<typeof testStore>[1] = {}) {
   const directory = t.testdir({ 'cards.ndjson': lines.map((line) => `${line}\n`).join('') });
-  const opened = await testStore(t, { path: `${directory}/archive.db` });
+  const opened = await testStore(t, { ...options, path: `${directory}/archive.db` });
   const context = bareContext({ directory, store: opened.store, log: opened.log });
   const source = (options: object = {}) =>
     spec.create(optionsOf(spec, { path: 'cards.ndjson', ...options }), context) as Source;
   return { ...opened, directory, context, source, file: `${directory}/cards.ndjson` };
+}
+
+async function itemsOf(opened: Source): Promise<Item[]> {
+  const items: Item[] = [];
+  for await (const item of opened.read(new AbortController().signal)) items.push(item);
+  return items;
+}
+
+/** A disk that turns until it is released. */
+function heldFlush(t: Test): { release(): void } {
+  const real = fs.fdatasync;
+  const held: (() => void)[] = [];
+  fs.fdatasync = ((fd: number, done: (error: NodeJS.ErrnoException | null) => void) =>
+    void held.push(() => real(fd, done))) as typeof fs.fdatasync;
+  syncBuiltinESMExports();
+  const release = () => {
+    fs.fdatasync = real;
+    syncBuiltinESMExports();
+    for (const flush of held.splice(0)) flush();
+  };
+  t.teardown(release);
+  return { release };
 }
 
 const numbersOf = (items: Item[]) => items.map(({ origin }) => Number(origin.split(':')[1]));
@@ -32,8 +57,9 @@ t.test('each line is an item with its number, its tags, its text, and no more', 
   await drive(source(), [], sink);
   t.match(sink.items, [
     { value: message, origin: 'cards.ndjson:1', tags: { requestId: 'R1', code: 'LSV1', operType: '1', iccid: 'c1' } },
-    { value: { RequestID: 5 }, origin: 'cards.ndjson:2', tags: {} },
+    { value: { RequestID: 5 }, origin: 'cards.ndjson:2' },
   ]);
+  t.same([sink.items.length, sink.items[1]?.tags], [2, {}]);
   t.equal(Buffer.from(sink.items[0]!.raw!).toString(), JSON.stringify(message));
   t.equal(spec.role === 'source' && spec.givesFor?.(optionsOf(spec, { path: 'x', as: 'message' })), 'message');
 });
@@ -108,8 +134,7 @@ t.test('the position is that of the lowest line on its way, in whatever order th
   const { source, store } = await trial(t, numbered(6));
   const opened = source({ positionEvery: 1 });
   await opened.open?.();
-  const items: Item[] = [];
-  for await (const item of opened.read(new AbortController().signal)) items.push(item);
+  const items = await itemsOf(opened);
   const settle = async (number: number, how: 'arrived' | IovError) => {
     const receipt = items[number - 1]!.receipt;
     if (how === 'arrived') receipt.arrived();
@@ -124,6 +149,21 @@ t.test('the position is that of the lowest line on its way, in whatever order th
   t.equal(await settle(5, new IovError('STORE_FAILED', 'for now')), 4);
   t.equal(await settle(6, 'arrived'), 4, 'what may go well later is read again');
   await t.rejects(Promise.resolve(opened.close?.()), { code: 'STORE_FAILED' });
+});
+
+t.test('what is stored while the disk turns for lines before it does not take the position back', async (t) => {
+  const { source, store } = await trial(t, numbered(3), { bounds: { commitsPerTransactionMax: 1 } });
+  const opened = source();
+  await opened.open?.();
+  const items = await itemsOf(opened);
+  const flush = heldFlush(t);
+  const stored = items.map(({ effects }) =>
+    store.commit([(transaction) => void transaction.append(newRecord('x')), ...effects]),
+  );
+  await until('three transactions', () => store.status().records[0]?.count === 3);
+  t.match(store.position('test', 'cards.ndjson'), { line: 3 }, 'a kill now leaves three records, and reads none again');
+  flush.release();
+  await Promise.all(stored);
 });
 
 t.test('no more lines are on their way than the bound allows', async (t) => {

@@ -157,6 +157,22 @@ test('a group without offsets begins where it is told to', async (t, { topic, pr
   t.notMatch(idsOf(latest.items), ['R-0']);
 });
 
+test('a group that begins at the end goes on there, whatever comes before it is there again', async (t, broker) => {
+  const { topic, produce, committed } = broker;
+  const name = await topic(2);
+  await produce(name, [{ value: '{}', partition: 0 }]);
+  const first = await reading(t, name, { from: 'latest' });
+  const ends = () => committed(`g-${name}`, name, 2).then(String);
+  await until('it is known where it begins', async () => (await ends()) === '1,0');
+  await first.stop();
+  t.equal(first.items.length, 0);
+  const values = numbered(0, 2).map((message, partition) => ({ ...message, partition }));
+  await produce(name, values);
+  const again = await reading(t, name, { from: 'latest' });
+  await until('what came meanwhile', () => again.items.length === 2);
+  t.same(idsOf(again.items).sort(), ['R-0', 'R-1']);
+});
+
 test('what cannot be read goes to the dead letters, and the rest goes on', async (t, { topic, produce, committed }) => {
   const name = await topic();
   const { store } = await testStore(t);
@@ -359,6 +375,7 @@ test('a topic that is not there yet is waited for', async (t, { topic, produce }
   const { log, items } = await reading(t, name);
   await until('it says so', () => log.lines.length > 0);
   t.match(log.lines, [{ level: 'warn', fields: { code: 'KAFKA_REFUSED' } }]);
+  t.equal(log.lines.length, 1);
   await topic(1, name);
   await produce(name, numbered(0, 1));
   await until('the message', () => items.length === 1);

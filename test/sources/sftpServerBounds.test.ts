@@ -1,16 +1,17 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, stat, truncate, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { SftpSession } from '../../connections/sftpSession.js';
+import { loadSsh2, type SFTPWrapper } from '../../connections/ssh2.js';
 import { IovError } from '../../contract/error.js';
 import { keptLog } from '../support/bareContext.js';
 import { type Keys, makeKey, positions, type RunningBox, sftpBatch, startBox } from '../support/dropBox.js';
 import { FaultProxy, seeded } from '../support/faultProxy.js';
 import { type LocalFile, outbox, sftpClient } from '../support/sftpClient.js';
-import { within } from '../support/within.js';
+import { until } from '../support/until.js';
 
 const SEED = 42;
 const keyDirectory = t.testdir();
@@ -37,6 +38,11 @@ const batch = (running: RunningBox, directory: string, lines: string[], key = oe
     { username: 'oem1', path: key.path, hostKeyLine: hostKey.publicKey, directory },
     lines,
   );
+/** What this process has open. */
+async function openPaths(): Promise<string[]> {
+  const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''));
+  return Promise.all(links);
+}
 const silent = { onUploading: async () => undefined, signal };
 
 t.test('the 21st connection of a login is refused and counted, the other twenty go on', async (t) => {
@@ -194,22 +200,61 @@ t.test(
   },
 );
 
+t.test('a file that is opened for a sender who has gone by then is closed', async (t) => {
+  const root = t.testdir();
+  const running = await box(root);
+  t.teardown(() => running.stop());
+  const final = join(root, 'oem1', 'large.bin');
+  const tmp = `${final}.tmp`;
+  for (const path of [final, tmp]) {
+    await writeFile(path, '');
+    await truncate(path, 300_000_000); // so much is compared before its name has another turn
+  }
+  const settings = { ...oem1(running), connectTimeoutMs: 5_000, operationTimeoutMs: 5_000, keepaliveMs: 15_000 };
+  const session = await SftpSession.open(settings, signal);
+  const asked = [session.rename('large.bin.tmp', 'large.bin'), session.openForWriting('large.bin.tmp', true)];
+  const failed = Promise.all(asked.map((each) => each.then(() => 'answered').catch(() => 'broken off')));
+  await session.stat('large.bin'); // answered beside them
+  session.drop(new IovError('STOPPED', 'the sender goes'));
+  t.same(await failed, ['broken off', 'broken off']);
+  await until('the file is opened', async () => (await stat(tmp).catch(() => undefined))?.size === 0);
+  await until('the file is closed', async () => !(await openPaths()).includes(tmp), { ms: 5_000 });
+});
+
+t.test('of a channel that is over nothing is kept, however many come over one connection', async (t) => {
+  const running = await box(t.testdir());
+  t.teardown(() => running.stop());
+  const warnings: string[] = [];
+  const keep = ({ name }: Error) => void warnings.push(name);
+  process.on('warning', keep);
+  t.teardown(() => process.off('warning', keep));
+  const { Client } = await loadSsh2();
+  const { hostKey: _, ...login } = oem1(running);
+  const client = new Client();
+  client.connect(login);
+  await once(client, 'ready');
+  for (let channels = 0; channels < 12; channels += 1) {
+    const sftp = await new Promise<SFTPWrapper>((resolve, reject) => {
+      client.sftp((error, opened) => (error ? reject(error) : resolve(opened)));
+    });
+    sftp.end();
+    await once(sftp, 'close');
+  }
+  client.end();
+  await once(client, 'close');
+  t.same(warnings, []);
+});
+
 t.test('a .tmp that nobody completes is reported once', async (t) => {
   const root = t.testdir({ oem1: { 'half.bin.tmp': 'half', 'whole.bin': 'whole' } });
   const log = keptLog();
-  const { warn } = log;
-  const told = new Promise<void>((resolve) => {
-    log.warn = (fields, message) => {
-      warn(fields, message);
-      resolve();
-    };
-  });
+  const told = () => log.lines.filter(({ level }) => level === 'warn');
   const running = await box(root, { staleTmpMs: 20 }, positions(), log);
   t.teardown(() => running.stop());
-  await within(10_000, 'the report', told);
-  const fields = { file: 'oem1/half.bin.tmp', bytes: 4, alarm: 'staleTmp' };
-  t.match(
-    log.lines.filter(({ level }) => level === 'warn'),
-    [{ fields, message: /a file stays \.tmp/ }],
-  );
+  await until('the report', () => told().length > 0);
+  await writeFile(join(root, 'oem1', 'later.bin.tmp'), 'half'); // looked at beside the first one, once that has been told
+  await until('the next report', () => told().length > 1);
+  const fields = (name: string) => ({ file: `oem1/${name}.tmp`, bytes: 4, alarm: 'staleTmp' });
+  t.match(told(), [{ fields: fields('half.bin'), message: /a file stays \.tmp/ }, { fields: fields('later.bin') }]);
+  t.equal(told().length, 2);
 });

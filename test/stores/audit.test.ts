@@ -22,6 +22,15 @@ t.test('entries are kept in order, the latest first, in a file of its owner alon
   t.equal((await stat(auditPath(ledger))).mode & 0o777, 0o600);
 });
 
+t.test('a text that is cut within a character, or holds half of one, breaks no chain', async (t) => {
+  const ledger = join(t.testdir(), 'ledger.db');
+  for (const what of [`${'x'.repeat(499)}𠮷`, 'half \ud842', 'a\0b']) await noteAudit(ledger, entry(what));
+  const log = await AuditLog.open(ledger);
+  t.teardown(() => log.close());
+  t.same(log.verify(), { rows: 3, brokenAt: undefined });
+  t.equal(log.latest(3)[2]?.what, `${'x'.repeat(499)}\ufffd`);
+});
+
 t.test('numbers are masked, whoever notes them', async (t) => {
   const ledger = join(t.testdir(), 'ledger.db');
   await noteAudit(ledger, entry('trace 89860022123456789012 --json'));

@@ -66,6 +66,25 @@ t.test('what a refused command has made due has failed, and nothing else', async
   t.match([store.dueFile('HT_CMD-1')?.state, store.dueFile('KH_CMD-2_0002')?.state], ['delivered', 'open']);
 });
 
+t.test('what had failed is due again, and found again, when it is asked for once more', async (t) => {
+  const { store, clock } = await testStore(t);
+  await add(store, due(), due({ requestId: 'CMD-2' }));
+  await store.commit([(transaction) => transaction.dueFilesRefused('CMD-1', 'FailureCause 501')]);
+  const after = store.dueFile('KH_CMD-2_0002')!.id;
+  clock.set(clock.now() + 7 * HOUR);
+  await add(store, due());
+  const { expiredAt, reason, ...again } = store.dueFile('KH_CMD-1_0002')!;
+  t.match(again, { state: 'open', dueAt: clock.now() + 6 * HOUR });
+  t.same([expiredAt, reason], [undefined, undefined]);
+  const found = store.dueFiles({ content: 'KH', state: 'open', afterId: after, limit: 10 });
+  t.same(
+    found.map(({ name }) => name),
+    ['KH_CMD-1_0002'],
+    'whoever has looked further already finds it, too',
+  );
+  await t.rejects(add(store, due({ iccid: '89860012345678905678' })), { code: 'REQUEST_REUSED' });
+});
+
 t.test('a clock that was ahead for a while puts off no deadline', async (t) => {
   const at = 1_700_000_000_000;
   let now = at + 24 * HOUR;

@@ -5,16 +5,19 @@ import type { Lanes, LaneUser } from '../../connections/lanesConnection.js';
  * @param first those that are held; undefined while nobody knows
  */
 export function handedLanes(count: number, first: readonly number[] | undefined) {
+  let all = count;
   let held = first && new Set(first);
   let wake: () => void = () => undefined;
   const users = new Set<LaneUser>();
   const changed = () => new Promise<void>((resolve) => (wake = resolve));
   const lanes = {
-    count,
+    get count() {
+      return all;
+    },
     get held() {
       return held ?? new Set<number>();
     },
-    laneOf: (sequence: number) => (sequence - 1) % count,
+    laneOf: (sequence: number) => (sequence - 1) % all,
     refusal: () => undefined,
     changed,
     settled: async (signal: AbortSignal) => {
@@ -26,7 +29,8 @@ export function handedLanes(count: number, first: readonly number[] | undefined)
       return () => users.delete(user);
     },
   };
-  const give = (now: readonly number[] | undefined) => {
+  const give = (now: readonly number[] | undefined, of = all) => {
+    all = of;
     held = now && new Set(now);
     wake();
   };

@@ -28,6 +28,8 @@ export interface Kafka {
   secureBrokers: string;
   /** Creates a topic, by default with a name of its own. */
   topic(partitions?: number, name?: string): Promise<string>;
+  /** Adds partitions to a topic, so that it has so many. */
+  grow(topic: string, partitions: number): Promise<void>;
   /** Produces to a topic, each value to a partition in turn, or as said. */
   produce(topic: string, messages: readonly Produced[]): Promise<void>;
   /** Everything in a topic now, by partition and offset. */
@@ -51,6 +53,7 @@ export interface Produced {
 /** Of the package, what only tests use. */
 interface Admin {
   createTopic(topic: object, timeoutMs: number, done: (error?: Error) => void): void;
+  createPartitions(topic: string, count: number, timeoutMs: number, done: (error?: Error) => void): void;
   disconnect(): void;
 }
 interface TestProducer extends Pick<RdClient, 'connect' | 'disconnect'> {
@@ -118,7 +121,7 @@ async function takesConnections(port: number): Promise<boolean> {
   return isUp;
 }
 
-type Client = Pick<Kafka, 'brokers' | 'topic' | 'produce' | 'contents' | 'committed'>;
+type Client = Pick<Kafka, 'brokers' | 'topic' | 'grow' | 'produce' | 'contents' | 'committed'>;
 
 function client(library: TestLibrary, brokers: string): Client {
   const settings = { 'bootstrap.servers': brokers, log_level: 0 };
@@ -136,6 +139,11 @@ function client(library: TestLibrary, brokers: string): Client {
       await asked('a topic', (done) => admin.createTopic(topic, ASKED_MS, done));
       admin.disconnect();
       return name;
+    },
+    grow: async (topic, partitions) => {
+      const admin = library.AdminClient.create(settings);
+      await asked('partitions', (done) => admin.createPartitions(topic, partitions, ASKED_MS, done));
+      admin.disconnect();
     },
     produce: (topic, messages) =>
       using(new library.Producer(settings, {}), async (producer) => {

@@ -112,6 +112,24 @@ t.test('while a window is open, here or at another machine, its records stay', {
   t.equal(await countOf(options, GONE), 0);
 });
 
+t.test('a card goes with its records, however many of another card stand before them', { skip }, async (t) => {
+  const { store, clock, options } = await opened(t);
+  const before = '89860000000000000000';
+  await append(store, newRecord('{}', { iccid: GONE }));
+  clock.set(TERM_OVER);
+  await exported(store, DAY_16_MS, 'P');
+  const never = `'KH', '0009', number, toInt64(${DAY_16_MS}), '${before}', '', '', toUInt32(2), '{}'`;
+  await server?.ask(`INSERT INTO ${options.database}.records SELECT ${never} FROM numbers(100001)`);
+  const cards = [before, GONE, HERE];
+  const gone = [
+    [GONE, 1],
+    [HERE, 0],
+  ];
+  t.same([...((await store.purgeRecords?.(cards, true)) ?? [])], gone, 'the first one has never been exported');
+  t.same([...((await store.purgeRecords?.(cards, false)) ?? [])], gone);
+  t.same([await countOf(options, GONE), await countOf(options, before)], [0, 100_001]);
+});
+
 t.test('a backfill that was broken off holds no record of the archive, and keeps none', { skip }, async (t) => {
   const { store, clock, options } = await opened(t);
   await keepCard(store, GONE, '2');
