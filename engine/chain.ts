@@ -5,6 +5,7 @@ import type { Album, Item, TextFile } from '../contract/item.js';
 import type { Packer } from '../workers/packer.js';
 import type { CheckedPipeline } from './config.js';
 import { letterOf } from './deadLetters.js';
+import { inTurn } from './inTurn.js';
 import type { LivePipeline } from './live.js';
 import { runChain, type Stage } from './stream.js';
 import type { Tracing } from './tracing.js';
@@ -185,19 +186,6 @@ export class ChainRun {
     const letter = letterOf(this.#pipeline.name, item, error);
     await this.#around.context.store.commit([(transaction) => transaction.addDeadLetter(letter)]);
   }
-}
-
-/** One after the other, whatever one of them throws; the first of that is thrown in the end. */
-async function inTurn(steps: readonly (() => Promise<void> | void)[]): Promise<void> {
-  const failures: unknown[] = [];
-  for (const step of steps) {
-    try {
-      await step();
-    } catch (thrown) {
-      failures.push(thrown);
-    }
-  }
-  if (failures.length > 0) throw failures[0];
 }
 
 /** A kernel that works on many items at once, each on its own. */

@@ -11,6 +11,7 @@ import { type CheckedConfig, type CheckedPipeline, runsByItself } from './config
 import { dryStore } from './dryStore.js';
 import { watchDueFiles } from './dueFiles.js';
 import { giveWayTo } from './giveWay.js';
+import { inTurn } from './inTurn.js';
 import { attempt, type Keeping, keepRunning, keepSchedule } from './keepRunning.js';
 import { Kept } from './kept.js';
 import { Live } from './live.js';
@@ -167,10 +168,8 @@ export class Engine {
    * @throws what the first threw that would not close, once the others have been
    */
   async close(): Promise<void> {
-    const failures: unknown[] = [];
-    for (const part of [this.#connections, this.#packer, this.store, this.#tracing])
-      await part?.close().catch((thrown: unknown) => failures.push(thrown));
-    if (failures.length > 0) throw failures[0];
+    const parts = [this.#connections, this.#packer, this.store, this.#tracing];
+    await inTurn(parts.map((part) => () => part?.close()));
   }
 
   async #goOver(config: CheckedConfig, pipelines: Kept, watching: Kept): Promise<ReloadPlan> {

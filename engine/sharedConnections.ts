@@ -1,5 +1,6 @@
 import type { Connection } from '../contract/connection.js';
 import { IovError } from '../contract/error.js';
+import { inTurn } from './inTurn.js';
 
 /** The connections of a pipeline file by name: opened when they are needed, once each, and closed last. */
 export class SharedConnections {
@@ -43,9 +44,6 @@ export class SharedConnections {
    * @throws what the first threw that would not close, once the others have been
    */
   async close(): Promise<void> {
-    const failures: unknown[] = [];
-    for (const connection of [...this.#named.values()].reverse())
-      await connection.close?.().catch((thrown: unknown) => failures.push(thrown));
-    if (failures.length > 0) throw failures[0];
+    await inTurn([...this.#named.values()].reverse().map((connection) => () => connection.close?.()));
   }
 }
