@@ -4,7 +4,7 @@ import { IovError } from '../contract/error.js';
 import type { KafkaConnection } from './kafkaConnection.js';
 import { kafkaError } from './kafkaFailures.js';
 import { KafkaRange, type Span } from './kafkaRange.js';
-import { keyOf, type Place, type RdConsumer, type RdDone } from './rdkafka.js';
+import { askCommitted, keyOf, type Place, type RdConsumer } from './rdkafka.js';
 
 /** A consumer group that brings topics into the archive. */
 export interface Feeding {
@@ -45,7 +45,7 @@ export async function untilBehind(
     );
     for (let looks = 1; ; looks += 1) {
       const places = [...open.values()].map(({ place }) => place);
-      const committed = await askCommitted(kafka, client, places);
+      const committed = await askCommitted(client, places, kafka.options.requestTimeoutMs);
       for (const [key, { to }] of open) if ((committed.get(key) ?? 0) >= to) open.delete(key);
       if (open.size === 0) return;
       if (looks % TOLD_EVERY === 1)
@@ -108,11 +108,8 @@ export async function committedBy(
       late,
     );
     const places = partitions.map((partition) => ({ topic, partition }));
-    const committed = await askCommitted(kafka, client, places);
-    return places.map((place) => {
-      const offset = committed.get(keyOf(place)) ?? -1;
-      return offset < 0 ? undefined : offset;
-    });
+    const committed = await askCommitted(client, places, kafka.options.requestTimeoutMs);
+    return places.map((place) => committed.get(keyOf(place)));
   } catch (thrown) {
     if (signal.aborted || !late.aborted) throw kafkaError(thrown, `group ${group}`);
     const nothing = `expected an answer within ${kafka.options.requestTimeoutMs} ms, got none`;
@@ -126,17 +123,4 @@ export async function committedBy(
 function groupClient(kafka: KafkaConnection, group: string): RdConsumer {
   const settings = { ...kafka.settings, 'group.id': group, 'enable.auto.commit': false };
   return new kafka.lib.KafkaConsumer(settings, {});
-}
-
-/** By topic and partition ({@link keyOf}), as Kafka has them; below 0, or undefined, where a group has committed nothing. */
-function askCommitted(
-  { options }: KafkaConnection,
-  client: RdConsumer,
-  places: readonly Place[],
-): Promise<ReadonlyMap<string, number | undefined>> {
-  return new Promise((resolve, reject) => {
-    const done: RdDone<readonly (Place & { offset?: number })[]> = (error, marks) =>
-      error ? reject(error) : resolve(new Map(marks.map((mark) => [keyOf(mark), mark.offset])));
-    client.committed(places, options.requestTimeoutMs, done);
-  });
 }

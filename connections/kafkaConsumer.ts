@@ -3,13 +3,14 @@ import type { KafkaConnection } from './kafkaConnection.js';
 import { kafkaError, OVERTAKEN } from './kafkaFailures.js';
 import { Offsets, type Step } from './offsets.js';
 import {
+  askCommitted,
+  asked,
   keyOf,
   type Mark,
   type Message,
   type Place,
   RD,
   type RdConsumer,
-  type RdDone,
   type RdError,
   type RdWatermarks,
   serve,
@@ -198,11 +199,9 @@ export class KafkaConsumer {
     const client = this.#client;
     if (!client || partitions.length === 0) return;
     const ms = this.#connection.options.requestTimeoutMs;
-    const places = partitions.map(({ topic, partition }) => ({ topic, partition }));
-    const marks = await asked<readonly (Place & { offset?: number })[]>((done) => client.committed(places, ms, done));
-    const committed = new Map(marks.map((mark) => [keyOf(mark), mark.offset ?? -1]));
+    const committed = await askCommitted(client, partitions, ms);
     for (const partition of partitions) {
-      if ((committed.get(keyOf(partition)) ?? -1) >= 0) continue;
+      if (committed.has(keyOf(partition))) continue;
       const { highOffset } = await asked<RdWatermarks>((done) =>
         client.queryWatermarkOffsets(partition.topic, partition.partition, ms, done),
       );
@@ -263,10 +262,4 @@ export class KafkaConsumer {
       if (!this.#leaving.signal.aborted) this.#connection.trouble(kafkaError(thrown, `group ${this.#options.group}`));
     }
   }
-}
-
-function asked<Result>(ask: (done: RdDone<Result>) => void): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    ask((error, result) => (error ? reject(error) : resolve(result)));
-  });
 }

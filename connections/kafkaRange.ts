@@ -3,6 +3,7 @@ import { IovError } from '../contract/error.js';
 import type { KafkaConnection } from './kafkaConnection.js';
 import { kafkaError } from './kafkaFailures.js';
 import {
+  asked,
   type Mark,
   type Message,
   RD,
@@ -88,10 +89,10 @@ export class KafkaRange {
     const ends: RdWatermarks[] = [];
     // one after another: each answer holds up one of libuv's four threads
     for (const partition of partitions) {
-      const asked = this.#ask((client, ms, done: RdDone<RdWatermarks>) =>
+      const watermarks = this.#ask((client, ms, done: RdDone<RdWatermarks>) =>
         client.queryWatermarkOffsets(topic, partition, ms, done),
       );
-      ends.push(await asked);
+      ends.push(await watermarks);
     }
     const [begin, end] = [await this.#offsets(from, partitions), await this.#offsets(to, partitions)];
     return partitions.map((partition, index) => {
@@ -215,9 +216,7 @@ export class KafkaRange {
     if (!client) throw new IovError('INTERNAL', 'a range that is not open');
     const ms = this.#connection.options.requestTimeoutMs;
     try {
-      return await new Promise<Result>((resolve, reject) =>
-        ask(client, ms, (error, result) => (error ? reject(error) : resolve(result))),
-      );
+      return await asked<Result>((done) => ask(client, ms, done));
     } catch (thrown) {
       throw kafkaError(thrown, `topic ${this.#options.topic}`);
     }

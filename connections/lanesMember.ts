@@ -2,7 +2,7 @@ import { backOff } from '../contract/backOff.js';
 import { IovError } from '../contract/error.js';
 import type { KafkaConnection } from './kafkaConnection.js';
 import { kafkaError, OVERTAKEN } from './kafkaFailures.js';
-import { type Place, RD, type RdConsumer, type RdError, type RdMetadata, serve } from './rdkafka.js';
+import { asked, type Place, RD, type RdConsumer, type RdError, type RdMetadata, serve } from './rdkafka.js';
 
 export interface MemberOptions {
   topic: string;
@@ -59,7 +59,7 @@ export class LanesMember {
     try {
       const client = await this.#kafka.reach(() => this.#make(), serve, signal);
       this.#client = client;
-      await this.#lanesOf(client);
+      await this.#lanesOf(client); // nobody subscribes to what is not as it should be
       client.on('offset.commit', (error) => this.#answered(error));
       client.subscribe([topic]);
       this.#turning = setInterval(() => this.#turn(), Math.min(POLL_MS, renewMs / 2));
@@ -103,11 +103,9 @@ export class LanesMember {
     const { connectTimeoutMs, retryDelayMsMin, retryDelayMsMax } = this.#kafka.options;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
-        const { topics } = await new Promise<RdMetadata>((resolve, reject) => {
-          client.getMetadata({ topic, timeout: connectTimeoutMs }, (error, metadata) =>
-            error ? reject(error) : resolve(metadata),
-          );
-        });
+        const { topics } = await asked<RdMetadata>((done) =>
+          client.getMetadata({ topic, timeout: connectTimeoutMs }, done),
+        );
         const count = topics.find(({ name }) => name === topic)?.partitions.length ?? 0;
         if (count >= 1 && count <= LANES_MAX) return count;
         const rule = `expected a topic ${topic} with 1 to ${LANES_MAX} partitions, as many as connections are allowed`;

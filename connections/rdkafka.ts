@@ -125,6 +125,26 @@ export function eventError(error: Error): RdError | undefined {
   return code === undefined ? undefined : Object.assign(error, { code });
 }
 
+/** The answer to a question, which has its own deadline. */
+export function asked<Result>(ask: (done: RdDone<Result>) => void): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    ask((error, result) => (error ? reject(error) : resolve(result)));
+  });
+}
+
+/** What a client's group has committed, by topic and partition ({@link keyOf}); nothing of those where that is nothing. */
+export async function askCommitted(
+  client: RdConsumer,
+  places: readonly Place[],
+  timeoutMs: number,
+): Promise<ReadonlyMap<string, number>> {
+  const bare = places.map(({ topic, partition }) => ({ topic, partition }));
+  const marks = await asked<readonly (Place & { offset?: number })[]>((done) =>
+    client.committed(bare, timeoutMs, done),
+  );
+  return new Map(marks.flatMap((mark) => ((mark.offset ?? -1) < 0 ? [] : [[keyOf(mark), mark.offset ?? 0]])));
+}
+
 /** Lets a client tell its events while it connects. No messages come of it: it has no partitions yet. */
 export function serve(client: RdConsumer): void {
   try {
