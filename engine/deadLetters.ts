@@ -36,14 +36,13 @@ export function maskTags({ iccid, operType, ...tags }: Tags): Tags {
   };
 }
 
-const SENT_ALREADY = 'it has been sent again already';
 /** Retryable, so that no operator keeps a letter about it. */
-const sentAlready = () => new IovError('REQUEST_REUSED', SENT_ALREADY, { retryable: true });
+const SENT_ALREADY = new IovError('REQUEST_REUSED', 'it has been sent again already', { retryable: true });
 
 /** Why a letter cannot be sent again; undefined where it can. */
 export function obstacle(config: CheckedConfig, letter: DeadLetter | undefined): string | undefined {
   if (!letter) return 'there is no such letter';
-  if (letter.state === 'retried') return SENT_ALREADY;
+  if (letter.state === 'retried') return SENT_ALREADY.message;
   if (!letter.raw) return 'the item itself was not kept; send it again from where it came';
   const pipeline = config.pipelines.find(({ name }) => name === letter.pipeline);
   if (!pipeline) return `${config.file} has no pipeline ${letter.pipeline}`;
@@ -130,7 +129,7 @@ export class DeadLetterSource implements Source {
 
   /** Somebody else may send the same letter at this moment: whoever stores its item first has done so for both. */
   #retriedIn(transaction: Transaction, id: number): void {
-    if (this.#store.deadLetter(id)?.state === 'retried') throw sentAlready();
+    if (this.#store.deadLetter(id)?.state === 'retried') throw SENT_ALREADY;
     transaction.deadLetterRetried(id);
   }
 
@@ -147,7 +146,7 @@ export class DeadLetterSource implements Source {
   #failedAgain(letter: DeadLetter, error: IovError): void {
     const changed = letterOf(letter.pipeline, letter, error);
     this.failed.push({ id: letter.id, code: changed.code, reason: changed.reason });
-    if (error.message === SENT_ALREADY) return;
+    if (error === SENT_ALREADY) return;
     const noted = this.#store
       .commit([(transaction) => transaction.addDeadLetter(changed)])
       .catch((thrown: unknown) => {

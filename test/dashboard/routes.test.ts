@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, get, request, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { Receipt } from '../../contract/receipt.js';
 import { Routes } from '../../dashboard/routes.js';
 import { ControlServer } from '../../dashboard/server.js';
@@ -15,6 +15,23 @@ import { within } from '../support/within.js';
 
 const SILENCE_MS = 200;
 const MS = 20_000;
+
+/** The routes over an engine that has no more than a test needs, gone with it. */
+async function served(t: Test, engine: object): Promise<Server> {
+  const routes = new Routes({ engine: engine as Engine, clock: systemClock, log: keptLog() });
+  const server = createServer();
+  server.on('request', (asked, response) => void routes.answer(asked, response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    routes.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  return server;
+}
+
+const addressOf = (server: Server) => ({ host: '127.0.0.1', port: (server.address() as AddressInfo).port });
 
 t.test('an answer that takes its time is not cut for silence', async (t) => {
   /** A store that is slow: meanwhile connections that come later and say nothing are cut, one after another. */
@@ -35,20 +52,12 @@ t.test('an answer that takes its time is not cut for silence', async (t) => {
     connections: new Map(),
     store: { trace: slow, deadLetter: () => void silences.push(socket?.timeout) },
   };
-  const routes = new Routes({ engine: engine as unknown as Engine, clock: systemClock, log: keptLog() });
-  const server = createServer((asked, response) => {
+  const server = await served(t, engine);
+  server.prependListener('request', (asked) => {
     socket = asked.socket;
-    void routes.answer(asked, response);
   });
   server.timeout = SILENCE_MS;
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    routes.close();
-    server.closeAllConnections();
-    server.close();
-  });
-  const where = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
+  const where = addressOf(server);
   const [traced] = await once(get({ ...where, path: '/api/trace?key=R-1' }), 'response');
   t.same([traced.statusCode, await text(traced)], [200, '[]\n']);
 
@@ -76,17 +85,8 @@ t.test('a reload while a tap is noted leaves it at what runs now', async (t) => 
     connections: new Map(),
     live: { pipelines: [], of: () => current },
   };
-  const routes = new Routes({ engine: engine as unknown as Engine, clock: systemClock, log: keptLog() });
-  const server = createServer((asked, response) => void routes.answer(asked, response));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    routes.close();
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
-  const [tap] = await once(get({ host: '127.0.0.1', port, path: '/api/tap?at=in' }), 'response');
+  const server = await served(t, engine);
+  const [tap] = await once(get({ ...addressOf(server), path: '/api/tap?at=in' }), 'response');
   const tapped = once(tap, 'data');
   const receipt = new Receipt(() => undefined);
   current.parts[0]?.count({ value: {}, tags: { requestId: 'R-1' }, origin: 'here', effects: [], receipt });
