@@ -45,7 +45,7 @@ export class OpenWindow {
   /** Adds a block's records; gives the files that began with them. */
   add(item: Item, block: Lines): Item[] {
     const started: Item[] = [];
-    // one record is in one file, so that its receipt goes there as it is: there are many of them
+    // one record is in one file, so that its receipt goes there as it is: there are many of them, where no archive has blocks
     const share = block.count === 1 && !block.window ? undefined : item.receipt.share();
     const part = () => share?.part() ?? item.receipt;
     // before anything is refused: a window of which nothing is left has its empty file, and is not delivered before that
