@@ -113,7 +113,8 @@ function limited(rows: readonly Row[]): Row[] {
     const first = rows.find(({ bench }) => bench === row.bench)?.peakBytes;
     const found = [...row.broken];
     const least = RATIO_MIN[row.bench];
-    if (row.ratio !== undefined && least !== undefined && row.ratio < least) found.push(`ratio below ${least}`);
+    // nor is it one that is no number: where nothing was measured nothing was reached
+    if (row.ratio !== undefined && least !== undefined && !(row.ratio >= least)) found.push(`ratio below ${least}`);
     if (row.peakBytes !== undefined && row.peakBytes > PEAK_BYTES_MAX) found.push('peak RSS above 400 MB');
     if (row.peakBytes !== undefined && first !== undefined && row.peakBytes > first * GROWTH_MAX)
       found.push('memory grows with the work');

@@ -20,14 +20,17 @@ const HEADINGS: Readonly<Record<keyof Purged, string>> = {
   samples: 'samples',
   files: 'files',
   pictures: 'pictures',
+  positions: 'positions',
+  asideFiles: 'files aside',
 };
 
 export const command: Command = {
   usage: 'purge [--dry-run | --vacuum | --log] [--file FILE] [--json]',
   help: [
     'Takes away what need not be kept any longer (article 18): cards whose service ended longer ago than `retention` of the',
-    'pipeline file says, with all that is kept of them, and old rows of the ledger. What an export or an open due file still',
-    'needs stays. May run beside a daemon, which does the same by itself where `retention` has `at`; may be broken off.',
+    'pipeline file says, with all that is kept of them, old rows of the ledger, and files that have lain in `refused/` or',
+    '`unregistered/` for as long. What an export, an open due file or a waiting dead letter still needs stays. May run beside',
+    'a daemon, which does the same by itself where `retention` has `at`; may be broken off.',
     'Records in ClickHouse go there first; while it does not answer, or a window is being delivered, their cards stay.',
     '',
     '  --dry-run        counts what would go, and takes nothing',

@@ -82,8 +82,6 @@ async function serve(file: string, log: Log): Promise<number> {
     const service = new Service(engine, new ServiceManager(process.env, log), log);
     const control = await ControlServer.open({ engine, clock: systemClock, log });
     stop.addEventListener('abort', () => {
-      const { drainMs } = engine.config;
-      setTimeout(() => tooLate(drainMs), drainMs + CLOSE_MS).unref();
       reload = () => undefined;
       void service.stopping();
     });
@@ -117,7 +115,14 @@ async function withEngine(
   if (!config) return EXIT.refused;
   const { Engine } = await import('../engine/engine.js');
   const stop = stopSignal();
+  let opened: Engine | undefined;
+  // it may come while the archive is being opened, which may say nothing
+  stop.addEventListener('abort', () => {
+    const { drainMs } = opened?.config ?? config;
+    setTimeout(() => tooLate(drainMs), drainMs + CLOSE_MS).unref();
+  });
   const engine = await Engine.open(config, { clock: systemClock, log });
+  opened = engine;
   try {
     return await work(engine, stop);
   } catch (thrown) {

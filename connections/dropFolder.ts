@@ -1,7 +1,8 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, opendir, rename, unlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { sync, writeFully } from '../files/plainFile.js';
+import { NameTurns } from '../files/nameTurns.js';
+import { sync, syncDirectory, writeFully } from '../files/plainFile.js';
 
 /** SFTP status codes that a drop box answers (draft-ietf-secsh-filexfer-02 section 7). */
 export const STATUS = { OK: 0, EOF: 1, NO_SUCH_FILE: 2, PERMISSION_DENIED: 3, FAILURE: 4 } as const;
@@ -85,7 +86,7 @@ export class DropFolder {
   readonly #bytesMax: number;
   /** A name has one writer, the latest: a connection that died unnoticed cannot change a file behind its successor's back. */
   readonly #writers = new Map<string, DropWriter>();
-  readonly #busy = new Map<string, Promise<unknown>>();
+  readonly #turns = new NameTurns();
 
   constructor(options: DropFolderOptions) {
     this.username = options.username;
@@ -121,7 +122,7 @@ export class DropFolder {
 
   async openTmp(path: string, truncate: boolean, exclusive: boolean): Promise<DropWriter> {
     const name = this.#tmpName(path);
-    return this.#alone(name, async () => {
+    return this.#turns.alone(name, async () => {
       await this.#revoke(name);
       const { O_WRONLY, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_TRUNC, O_EXCL } = constants;
       const flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | (truncate ? O_TRUNC : 0) | (exclusive ? O_EXCL : 0);
@@ -139,7 +140,7 @@ export class DropFolder {
 
   async removeTmp(path: string): Promise<void> {
     const name = this.#tmpName(path);
-    await this.#alone(name, async () => {
+    await this.#turns.alone(name, async () => {
       await this.#revoke(name);
       await unlink(join(this.#directory, name));
     });
@@ -155,7 +156,7 @@ export class DropFolder {
     const name = tmpName.slice(0, -SUFFIX.length);
     if (this.nameOf(to) !== name)
       throw new Refusal(STATUS.PERMISSION_DENIED, `expected ${tmpName} to be renamed to ${name}`);
-    return this.#alone(tmpName, async () => {
+    return this.#turns.alone(tmpName, async () => {
       await this.#revoke(tmpName);
       const tmp = join(this.#directory, tmpName);
       const final = join(this.#directory, name);
@@ -168,7 +169,12 @@ export class DropFolder {
         return undefined;
       }
       await rename(tmp, final);
-      await sync(this.#directory);
+      try {
+        await syncDirectory(this.#directory);
+      } catch (thrown) {
+        await rename(final, tmp); // whoever finds it under its name takes it for received, and nobody would handle it
+        throw thrown;
+      }
       return this.#drop(name);
     });
   }
@@ -177,13 +183,6 @@ export class DropFolder {
   async *drops(): AsyncGenerator<Drop> {
     for await (const [name] of this.entries()) {
       if (!name.endsWith(SUFFIX)) yield await this.#drop(name);
-    }
-  }
-
-  /** Files that are being uploaded, or were given up. */
-  async *partial(): AsyncGenerator<Drop> {
-    for await (const [name] of this.entries()) {
-      if (name.endsWith(SUFFIX)) yield await this.#drop(name);
     }
   }
 
@@ -218,17 +217,6 @@ export class DropFolder {
       STATUS.PERMISSION_DENIED,
       `expected a name that ends in ${SUFFIX}: upload NAME${SUFFIX}, then rename it to NAME`,
     );
-  }
-
-  /** One change of a name at a time. */
-  async #alone<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
-    const turn = (this.#busy.get(name) ?? Promise.resolve()).then(work, work);
-    this.#busy.set(name, turn);
-    try {
-      return await turn;
-    } finally {
-      if (this.#busy.get(name) === turn) this.#busy.delete(name);
-    }
   }
 }
 

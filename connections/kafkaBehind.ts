@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock, Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
+import { timeLimit } from '../contract/timeLimit.js';
 import type { KafkaConnection } from './kafkaConnection.js';
 import { kafkaError } from './kafkaFailures.js';
 import { KafkaRange, type Span } from './kafkaRange.js';
@@ -20,7 +21,8 @@ const PREFETCH_BYTES = 1_024;
 
 /**
  * Waits until a group has committed everything that its topics took before a time: the archive has all of it then. The topics
- * bear the broker’s time (`message.timestamp.type=LogAppendTime`), so that nothing of before comes once that time is past.
+ * bear the broker’s time (`message.timestamp.type=LogAppendTime`), so that nothing of before comes once that time is past. What
+ * a transaction took is of before, too, also where it is still open.
  * @throws IovError STOPPED, KAFKA_REFUSED where a topic is not there
  */
 export async function untilBehind(
@@ -74,7 +76,7 @@ async function spansBefore(
 ): Promise<Open> {
   const open: Open = new Map();
   for (const topic of topics) {
-    const range = new KafkaRange(kafka, { topic, prefetchBytesMax: PREFETCH_BYTES });
+    const range = new KafkaRange(kafka, { topic, prefetchBytesMax: PREFETCH_BYTES, countsOpen: true });
     try {
       await range.open(signal);
       const spans: Span[] = await range.spans('earliest', { timeMs });
@@ -99,7 +101,7 @@ export async function committedBy(
   { topic, partitions }: { topic: string; partitions: readonly number[] },
   signal: AbortSignal,
 ): Promise<(number | undefined)[]> {
-  const late = AbortSignal.any([signal, AbortSignal.timeout(kafka.options.requestTimeoutMs)]);
+  const late = timeLimit(kafka.options.requestTimeoutMs, signal);
   let client: RdConsumer | undefined;
   try {
     client = await kafka.reach(

@@ -1,14 +1,18 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { backOff } from '../contract/backOff.js';
 import type { Connection } from '../contract/connection.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import { kafkaError } from './kafkaFailures.js';
 import {
+  asked,
   eventError,
+  RD,
   type RdClient,
   type RdConsumer,
   type RdError,
   type RdKafka,
+  type RdMetadata,
   type RdProducer,
   type RdSettings,
 } from './rdkafka.js';
@@ -18,6 +22,9 @@ const SERVE_MS = 50;
 const METADATA_MS = 10_000;
 /** What a producer has not delivered by the time it is closed has failed, and is not waited for. */
 const FLUSH_MS = 1;
+/** For one question whether a broker is there: it holds up one of libuv's four threads. */
+const ANSWER_MS = 1_000;
+const AWAY = 'KAFKA_UNREACHABLE';
 
 export interface KafkaOptions {
   brokers: readonly string[];
@@ -42,9 +49,14 @@ export class KafkaConnection implements Connection {
   readonly lib: RdKafka;
   readonly options: KafkaOptions;
   readonly #context: Pick<Context, 'log' | 'place'>;
-  readonly #clients = new Set<KafkaClient>();
-  /** What is wrong now, and has been told. */
-  readonly #troubles = new Set<string>();
+  readonly #clients = new Map<object, () => Promise<void>>();
+  /**
+   * What is wrong now, and has been told, by the client that it is wrong for. Under this connection itself stands what has no
+   * client of its own, or none any more: whoever is well next stands for that.
+   */
+  readonly #troubles = new Map<object, Set<string>>();
+  /** Clients that are being asked whether their brokers are back. */
+  readonly #asking = new Set<RdClient>();
 
   constructor(lib: RdKafka, options: KafkaOptions, context: Pick<Context, 'log' | 'place'>) {
     this.lib = lib;
@@ -54,17 +66,20 @@ export class KafkaConnection implements Connection {
 
   /** Closes what its owner has left open. */
   async close(): Promise<void> {
-    await Promise.all([...this.#clients].map((client) => client.close()));
+    await Promise.all([...this.#clients.values()].map((close) => close()));
   }
 
   /** A client that is closed with this. */
   joined(client: KafkaClient): void {
-    this.#clients.add(client);
+    this.#clients.set(client, () => client.close());
   }
 
   /** One that has closed itself. */
-  left(client: KafkaClient): void {
+  left(client: object): void {
     this.#clients.delete(client);
+    const troubles = this.#troubles.get(client) ?? [];
+    this.#troubles.delete(client);
+    for (const trouble of troubles) this.#note(trouble, this);
   }
 
   /** Of every client, in librdkafka's words. */
@@ -96,12 +111,14 @@ export class KafkaConnection implements Connection {
   /**
    * A client that has reached the cluster: made anew and tried again, without end.
    * @param serve lets a client tell its events, among them why it cannot log in
+   * @param owner whose troubles those of the client are
    * @throws IovError STOPPED
    */
   async reach<Client extends RdConsumer | RdProducer>(
     make: () => Client,
     serve: (client: Client) => void,
     signal: AbortSignal,
+    owner: object = this,
   ): Promise<Client> {
     const { retryDelayMsMin, retryDelayMsMax } = this.options;
     const bounds = { delayMsMin: retryDelayMsMin, delayMsMax: retryDelayMsMax };
@@ -109,16 +126,18 @@ export class KafkaConnection implements Connection {
       const client = make();
       client.on('event.error', (event) => {
         const error = eventError(event);
-        if (error) this.trouble(error);
+        if (!error) return;
+        this.trouble(error, owner);
+        if (error.code === RD.allBrokersDown) void this.#untilAnswered(client, owner);
       });
       const serving = setInterval(() => serve(client), SERVE_MS);
       try {
         await this.#connect(client);
-        this.well();
+        this.well(owner);
         if (!signal.aborted) return client;
         await this.disconnect(client);
       } catch (thrown) {
-        this.trouble(thrown);
+        this.trouble(thrown, owner);
         await backOff(attempt, bounds, signal);
       } finally {
         clearInterval(serving);
@@ -144,20 +163,49 @@ export class KafkaConnection implements Connection {
     });
   }
 
-  /** Told once, until it is well again. */
-  trouble(thrown: unknown): void {
+  /** Told once, until all are well again. */
+  trouble(thrown: unknown, client: object): void {
     const { code, message } = kafkaError(thrown, this.#context.place);
-    const trouble = code === 'KAFKA_UNREACHABLE' ? code : message;
-    if (this.#troubles.has(trouble)) return;
-    this.#troubles.add(trouble);
-    this.#context.log.warn({ code, reason: message }, 'Kafka cannot be used; trying on');
+    const trouble = code === AWAY ? code : message;
+    const isTold = [...this.#troubles.values()].some((known) => known.has(trouble));
+    this.#note(trouble, client);
+    if (!isTold) this.#context.log.warn({ code, reason: message }, 'Kafka cannot be used; trying on');
   }
 
-  /** A sign of life: a message, an offset taken, a delivery. */
-  well(): void {
+  /** A sign of life of one client: a message, an offset taken, a delivery. It says nothing of the others’ brokers. */
+  well(client: object): void {
     if (this.#troubles.size === 0) return;
-    this.#troubles.clear();
-    this.#context.log.info({ place: this.#context.place }, 'Kafka can be used again');
+    this.#troubles.delete(client);
+    this.#troubles.delete(this);
+    if (this.#troubles.size === 0) this.#context.log.info({ place: this.#context.place }, 'Kafka can be used again');
+  }
+
+  #note(trouble: string, client: object): void {
+    this.#troubles.set(client, (this.#troubles.get(client) ?? new Set()).add(trouble));
+  }
+
+  /** A client that has nothing to send or to read gives no sign of life by itself. */
+  async #untilAnswered(client: RdClient, owner: object): Promise<void> {
+    if (this.#asking.has(client)) return;
+    this.#asking.add(client);
+    const { retryDelayMsMax } = this.options;
+    while (client.isConnected() && this.#troubles.get(owner)?.has(AWAY)) {
+      await pause(retryDelayMsMax, undefined, { ref: false });
+      const given = { allTopics: false, timeout: ANSWER_MS };
+      const answer = asked<RdMetadata>((done) => client.getMetadata(given, done));
+      await answer.then(
+        () => this.#answered(owner),
+        () => undefined,
+      );
+    }
+    this.#asking.delete(client);
+  }
+
+  /** Some broker is there again; what else is wrong is so still. */
+  #answered(owner: object): void {
+    const troubles = this.#troubles.get(owner);
+    troubles?.delete(AWAY);
+    if (troubles?.size === 0) this.well(owner);
   }
 
   #connect(client: RdClient): Promise<void> {

@@ -61,6 +61,8 @@ export class KafkaConsumer {
   #committing: NodeJS.Timeout | undefined;
   #handingOver: Promise<void> | undefined;
   #polling: Promise<unknown> = Promise.resolve();
+  /** Where partitions end, told while what lies before is on its way to us. */
+  #ends: Mark[] = [];
   #onSettled: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
@@ -76,8 +78,9 @@ export class KafkaConsumer {
    */
   async join(signal: AbortSignal): Promise<void> {
     const either = AbortSignal.any([signal, this.#leaving.signal]);
-    const client = await this.#connection.reach(() => this.#make(), serve, either);
+    const client = await this.#connection.reach(() => this.#make(), serve, either, this);
     client.on('offset.commit', (error, marks) => this.#committed(error, marks));
+    client.on('partition.eof', (end) => this.#ends.push(end));
     client.subscribe(this.#options.topics);
     this.#client = client;
     this.#committing = setInterval(() => this.#commit(), this.#options.commitMs);
@@ -97,13 +100,16 @@ export class KafkaConsumer {
     this.#polling = polled.catch(() => undefined);
     try {
       const messages = await polled;
-      if (messages.length > 0) this.#connection.well();
-      return messages.flatMap((message) => this.#taken(message));
+      if (messages.length > 0) this.#connection.well(this);
+      const taken = messages.flatMap((message) => this.#taken(message));
+      // a partition may end in what is given to nobody: transactions' marks, what they took back, what was compacted away
+      for (const end of this.#ends.splice(0)) this.#partitions.get(keyOf(end))?.offsets.ended(end.offset);
+      return taken;
     } catch (thrown) {
       const { group } = this.#options;
       if ((thrown as RdError).code === RD.fatal)
         throw new IovError('KAFKA_REFUSED', `group ${group}: ${String(thrown)}`);
-      this.#connection.trouble(kafkaError(thrown, `group ${group}`));
+      this.#connection.trouble(kafkaError(thrown, `group ${group}`), this);
       return [];
     }
   }
@@ -137,6 +143,7 @@ export class KafkaConsumer {
       'group.id': group,
       'enable.auto.commit': false,
       'enable.auto.offset.store': false,
+      'enable.partition.eof': true,
       'partition.assignment.strategy': 'roundrobin',
       'session.timeout.ms': sessionTimeoutMs,
       'heartbeat.interval.ms': Math.ceil(sessionTimeoutMs / 10),
@@ -186,7 +193,7 @@ export class KafkaConsumer {
       await this.#beginAtEnds(partitions);
     } catch (thrown) {
       if (this.#leaving.signal.aborted) return;
-      this.#connection.trouble(kafkaError(thrown, `group ${this.#options.group}`)); // librdkafka finds the end itself
+      this.#connection.trouble(kafkaError(thrown, `group ${this.#options.group}`), this); // librdkafka finds the end itself
     }
     if (partitions.some((partition) => this.#partitions.get(keyOf(partition)) !== partition)) return; // gone meanwhile
     const from = partitions.map(({ topic, partition, offsets: { next } }) => {
@@ -214,6 +221,7 @@ export class KafkaConsumer {
     this.#commit();
     for (const partition of this.#partitions.values()) partition.isLost = true;
     this.#partitions.clear();
+    this.#ends = []; // they may come back, and are read again from where they had settled
     this.#tell((client) => client.unassign());
   }
 
@@ -244,9 +252,10 @@ export class KafkaConsumer {
   }
 
   #committed(error: RdError | undefined, marks: readonly Mark[]): void {
-    if (!error) this.#connection.well();
+    if (!error) this.#connection.well(this);
     else {
-      if (!OVERTAKEN.has(error.code)) this.#connection.trouble(kafkaError(error, `committing ${this.#options.group}`));
+      if (!OVERTAKEN.has(error.code))
+        this.#connection.trouble(kafkaError(error, `committing ${this.#options.group}`), this);
       for (const mark of marks) {
         const partition = this.#partitions.get(keyOf(mark));
         if (partition) partition.committed = undefined; // asked again, with what has settled by then
@@ -259,7 +268,8 @@ export class KafkaConsumer {
     try {
       if (this.#client) order(this.#client);
     } catch (thrown) {
-      if (!this.#leaving.signal.aborted) this.#connection.trouble(kafkaError(thrown, `group ${this.#options.group}`));
+      if (!this.#leaving.signal.aborted)
+        this.#connection.trouble(kafkaError(thrown, `group ${this.#options.group}`), this);
     }
   }
 }

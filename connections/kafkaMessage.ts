@@ -40,7 +40,7 @@ export function readMessage(message: Message, reading: Reading): Required<Pick<I
  */
 export function tagsOf(message: Message, { authenticated, positions }: Reading, value: JsonObject = {}): Tags {
   const { topic, partition, offset, timestamp = -1 } = message;
-  const tags = { ...taggedBy(message.headers, authenticated), ...tagsIn(value) };
+  const tags = Object.assign(taggedBy(message.headers, authenticated), tagsIn(value));
   const [of, place] = [`topic ${topic}`, `${partition}/${offset}`];
   if (tags.requestId === undefined) Object.assign(tags, ownIdentity(of, place));
   else if (tags.platformId === undefined) Object.assign(tags, ownIdentity(`${of} ${place}`, tags.requestId));

@@ -83,7 +83,7 @@ export class KafkaProducer {
   }
 
   async #begin(): Promise<RdProducer> {
-    const client = await this.#connection.reach(() => this.#make(), poll, this.#leaving.signal);
+    const client = await this.#connection.reach(() => this.#make(), poll, this.#leaving.signal, this);
     this.#poll(client, IDLE_MS);
     return client;
   }
@@ -133,10 +133,10 @@ export class KafkaProducer {
     this.#due.delete(number);
     if (error) {
       const failure = kafkaError(error, 'delivering');
-      if (failure.retryable) this.#connection.trouble(failure);
+      if (failure.retryable) this.#connection.trouble(failure, this);
       settle?.(failure);
     } else {
-      this.#connection.well();
+      this.#connection.well(this);
       settle?.();
     }
     if (this.#due.size === 0) this.#poll(client, IDLE_MS);

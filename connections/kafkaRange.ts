@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { IovError } from '../contract/error.js';
+import { timeLimit } from '../contract/timeLimit.js';
 import type { KafkaConnection } from './kafkaConnection.js';
 import { kafkaError } from './kafkaFailures.js';
 import {
@@ -17,6 +18,8 @@ import {
 export interface RangeOptions {
   topic: string;
   prefetchBytesMax: number;
+  /** Whether bounds count what stands in transactions that are not over, and is given to nobody yet. */
+  countsOpen?: boolean;
 }
 
 /** An end of a range, in each partition: the first message that is not before it. */
@@ -57,12 +60,11 @@ export class KafkaRange {
    */
   async open(signal: AbortSignal): Promise<void> {
     const { requestTimeoutMs, brokers } = this.#connection.options;
-    const late = AbortSignal.timeout(requestTimeoutMs);
+    const late = timeLimit(requestTimeoutMs, signal, this.#leaving.signal);
     try {
-      const either = AbortSignal.any([signal, late, this.#leaving.signal]);
-      this.#client = await this.#connection.reach(() => this.#make(), serve, either);
+      this.#client = await this.#connection.reach(() => this.#make(), serve, late, this);
     } catch (thrown) {
-      if (signal.aborted || !late.aborted) throw thrown;
+      if (signal.aborted || this.#leaving.signal.aborted || !late.aborted) throw thrown;
       const nobody = `expected an answer of ${brokers.join(', ')} within ${requestTimeoutMs} ms, got none`;
       throw new IovError('KAFKA_UNREACHABLE', `topic ${this.#options.topic}: ${nobody}`, { cause: thrown });
     }
@@ -133,7 +135,7 @@ export class KafkaRange {
       const messages = (await polled).filter(
         ({ partition, offset }) => offset < (wanted.get(partition)?.to ?? EARLIEST),
       );
-      if (messages.length > 0) this.#connection.well();
+      if (messages.length > 0) this.#connection.well(this);
       for (const { partition, offset } of await polled) this.#passed(partition, offset);
       return messages;
     } catch (thrown) {
@@ -143,7 +145,7 @@ export class KafkaRange {
           'KAFKA_REFUSED',
           `topic ${topic}: messages of the range are not there any more: ${String(thrown)}`,
         );
-      this.#connection.trouble(kafkaError(thrown, `topic ${topic}`));
+      this.#connection.trouble(kafkaError(thrown, `topic ${topic}`), this);
       return [];
     }
   }
@@ -168,13 +170,14 @@ export class KafkaRange {
   }
 
   #make(): RdConsumer {
-    const { prefetchBytesMax } = this.#options;
+    const { prefetchBytesMax, countsOpen } = this.#options;
     const settings = {
       ...this.#connection.settings,
       'group.id': `iovpipe-replay-${randomUUID()}`, // librdkafka wants a name; nobody joins it, nothing is committed
       'enable.auto.commit': false,
       'enable.auto.offset.store': false,
-      'enable.partition.eof': true,
+      'enable.partition.eof': true, // it may end in what is given to nobody
+      ...(countsOpen && { 'isolation.level': 'read_uncommitted' }),
       'queued.max.messages.kbytes': Math.ceil(prefetchBytesMax / 1024),
       'fetch.queue.backoff.ms': 10,
     };

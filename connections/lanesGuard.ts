@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
+import { timeLimit } from '../contract/timeLimit.js';
 import { machineMs } from './machineClock.js';
 
 const PROCESS = fileURLToPath(new URL('./lanesGuardProcess.js', import.meta.url));
@@ -54,7 +55,7 @@ export class Guard {
     const child = this.#child;
     this.#child = undefined;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit', { signal: AbortSignal.timeout(STOP_MS) });
+    const ended = once(child, 'exit', { signal: timeLimit(STOP_MS) });
     child.ref();
     if (child.connected) child.disconnect();
     await ended.catch(() => child.kill('SIGKILL'));
@@ -70,8 +71,7 @@ export class Guard {
     });
     this.#child = child;
     child.on('error', () => undefined); // told below
-    const late = AbortSignal.timeout(START_MS);
-    const signal = AbortSignal.any([this.#stopping.signal, late]);
+    const signal = timeLimit(START_MS, this.#stopping.signal);
     try {
       const ended = once(child, 'exit', { signal }).then(() => {
         throw new IovError('INTERNAL', 'the guard of the lanes has ended before it watched');
@@ -79,7 +79,7 @@ export class Guard {
       await Promise.race([once(child, 'message', { signal }), ended]);
     } catch (thrown) {
       child.kill('SIGKILL');
-      if (!late.aborted) throw thrown;
+      if (!signal.aborted || this.#stopping.signal.aborted) throw thrown;
       throw new IovError('INTERNAL', `the guard of the lanes does not watch within ${START_MS} ms`);
     }
     child.once('exit', () => this.#ended());

@@ -57,7 +57,7 @@ export class LanesMember {
     const { signal } = this.#leaving;
     const { topic, renewMs } = this.#options;
     try {
-      const client = await this.#kafka.reach(() => this.#make(), serve, signal);
+      const client = await this.#kafka.reach(() => this.#make(), serve, signal, this);
       this.#client = client;
       await this.#lanesOf(client); // nobody subscribes to what is not as it should be
       client.on('offset.commit', (error) => this.#answered(error));
@@ -74,6 +74,7 @@ export class LanesMember {
     this.#epoch += 1;
     if (this.#client) await this.#kafka.disconnect(this.#client);
     clearInterval(this.#turning);
+    this.#kafka.left(this);
   }
 
   #make(): RdConsumer {
@@ -111,7 +112,7 @@ export class LanesMember {
         const rule = `expected a topic ${topic} with 1 to ${LANES_MAX} partitions, as many as connections are allowed`;
         throw new IovError('KAFKA_REFUSED', `${rule}, got ${count === 0 ? 'none' : count}`);
       } catch (thrown) {
-        this.#kafka.trouble(kafkaError(thrown, `topic ${topic}`));
+        this.#kafka.trouble(kafkaError(thrown, `topic ${topic}`), this);
         await backOff(attempt, { delayMsMin: retryDelayMsMin, delayMsMax: retryDelayMsMax }, signal);
       }
     }
@@ -160,7 +161,7 @@ export class LanesMember {
     const polled = this.#tell((client) =>
       client.consume(1, (error) => {
         this.#isPolling = false;
-        if (error) this.#kafka.trouble(kafkaError(error, `group ${this.#options.group}`));
+        if (error) this.#kafka.trouble(kafkaError(error, `group ${this.#options.group}`), this);
       }),
     );
     if (!polled) this.#isPolling = false;
@@ -170,10 +171,10 @@ export class LanesMember {
     const asked = this.#asked;
     this.#asked = undefined;
     if (!error) {
-      this.#kafka.well();
+      this.#kafka.well(this);
       if (asked?.epoch === this.#epoch) this.#holder.renewed(asked.atMs);
     } else if (!OVERTAKEN.has(error.code)) {
-      this.#kafka.trouble(kafkaError(error, `renewing the lanes of ${this.#options.group}`));
+      this.#kafka.trouble(kafkaError(error, `renewing the lanes of ${this.#options.group}`), this);
     }
   }
 
@@ -183,7 +184,7 @@ export class LanesMember {
       if (this.#client) order(this.#client);
       return this.#client !== undefined;
     } catch (thrown) {
-      if (!this.#leaving.signal.aborted) this.#kafka.trouble(kafkaError(thrown, `group ${this.#options.group}`));
+      if (!this.#leaving.signal.aborted) this.#kafka.trouble(kafkaError(thrown, `group ${this.#options.group}`), this);
       return false;
     }
   }

@@ -9,7 +9,7 @@ const SLACK = 1024;
 
 /**
  * How far a partition has been handled: up to the lowest offset that has not settled. Messages begin in rising order, with
- * gaps where a topic was compacted, and settle in any.
+ * gaps where a topic was compacted or has transactions, and settle in any.
  */
 export class Offsets {
   #steps: Step[] = [];
@@ -35,6 +35,15 @@ export class Offsets {
     const step = { offset, settled: false };
     this.#steps.push(step);
     return step;
+  }
+
+  /**
+   * Nothing is between what has begun and this offset, where the partition ends for now. An end that was told before messages
+   * came that have begun says nothing more.
+   */
+  ended(offset: number): void {
+    const last = this.#steps.at(-1);
+    if (!last || last.offset < offset - 1) this.settle(this.begin(offset - 1));
   }
 
   settle(step: Step): void {

@@ -47,6 +47,9 @@ export type RdDone<Result> = (error: RdError | null | undefined, result: Result)
 /** The part of the package that is used here. */
 export interface RdClient {
   connect(options: { allTopics: boolean; timeout: number }, done: (error: RdError | undefined) => void): void;
+  /** It has been reached and not been left since, whatever its brokers do. */
+  isConnected(): boolean;
+  getMetadata(options: { topic?: string; allTopics?: boolean; timeout: number }, done: RdDone<RdMetadata>): void;
   /** Its error bears no code, only its text ({@link eventError}). */
   on(event: 'event.error', listener: (error: Error) => void): this;
   /** A producer sends first what it still has, for five seconds at most. */
@@ -62,7 +65,6 @@ export interface RdConsumer extends RdClient {
   unassign(): void;
   commit(marks: readonly Mark[]): void;
   pause(places: readonly Place[]): void;
-  getMetadata(options: { topic: string; timeout: number }, done: RdDone<RdMetadata>): void;
   queryWatermarkOffsets(topic: string, partition: number, timeoutMs: number, done: RdDone<RdWatermarks>): void;
   /** What a group has committed; undefined where nothing. */
   committed(places: readonly Place[], timeoutMs: number, done: RdDone<readonly (Place & { offset?: number })[]>): void;

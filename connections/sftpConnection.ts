@@ -4,6 +4,7 @@ import { type BackOffBounds, backOff } from '../contract/backOff.js';
 import type { Connection, Upload } from '../contract/connection.js';
 import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
+import { NameTurns } from '../files/nameTurns.js';
 import type { Lanes } from './lanesConnection.js';
 import { Delivery } from './sftpDelivery.js';
 import { Fetch } from './sftpFetch.js';
@@ -31,6 +32,9 @@ interface Doing {
 
 /** Greatest number of entries of one directory; a server that goes on and on would hold the connection for ever. */
 const ENTRIES_MAX = 1_000_000;
+
+/** Final paths that are being delivered to, over all pipelines of the process: two files of one name have one `.tmp`. */
+const turns = new NameTurns();
 
 /**
  * What the connection `sftp` is to sinks and sources: deliveries, listings and fetches that are tried again until they
@@ -72,7 +76,10 @@ export class SftpConnection implements Connection {
   /**
    * Brings a local file to `directory/name` on the server, under that name only once it is complete.
    * @param options.onStep called at each attempt, also one that finds no server, and as bytes are taken
-   * @param options.again it is sent even if it is there; else, where lanes are shared, another machine may have sent it
+   * @param options.resumed whether an earlier run was uploading these very bytes, and may have come to the end; asked when no
+   *   other file of that name is on its way any more
+   * @param options.again no other machine has sent it, or it is to be sent once more; else, where lanes are shared, what is
+   *   there under its name and with its size is this file
    * @param options.sequence of a file in a window: where lanes are shared it is delivered only while its lane is ours
    * @throws IovError SFTP_REFUSED (no such directory, no permission, wrong key or host key), FILE_UNREADABLE, LANE_LOST, STOPPED
    */
@@ -81,7 +88,7 @@ export class SftpConnection implements Connection {
     directory: string,
     name: string,
     options: {
-      resumed?: boolean;
+      resumed?(): boolean;
       again?: boolean;
       sequence?: number | undefined;
       onUploading(): Promise<void>;
@@ -89,10 +96,8 @@ export class SftpConnection implements Connection {
       signal: AbortSignal;
     },
   ): Promise<{ remotePath: string }> {
-    const { signal, onUploading, onStep, sequence, resumed = false, again = false } = options;
-    const { window, chunkBytes, lanes } = this.#settings;
-    const knows = { resumed, maybeThere: lanes !== undefined && !again };
-    const delivery = new Delivery({ ...file, directory, name, window, chunkBytes, ...knows, onUploading, onStep });
+    const { signal, onUploading, onStep, sequence, resumed = () => false, again = false } = options;
+    const { host, port, username, window, chunkBytes, lanes } = this.#settings;
     const doing = {
       verb: 'delivering',
       name,
@@ -101,13 +106,18 @@ export class SftpConnection implements Connection {
       broke: 'a delivery broke; it is tried again',
       stuck: 'a file cannot be delivered; it is tried again',
     };
-    this.#deliveries.add(delivery);
-    try {
-      await this.#persist(doing, signal, (session) => delivery.attempt(session));
-    } finally {
-      this.#deliveries.delete(delivery);
-    }
-    return { remotePath: delivery.remotePath };
+    const deliver = async () => {
+      const knows = { resumed: resumed(), maybeThere: lanes !== undefined && !again };
+      const delivery = new Delivery({ ...file, directory, name, window, chunkBytes, ...knows, onUploading, onStep });
+      this.#deliveries.add(delivery);
+      try {
+        await this.#persist(doing, signal, (session) => delivery.attempt(session));
+      } finally {
+        this.#deliveries.delete(delivery);
+      }
+      return { remotePath: delivery.remotePath };
+    };
+    return turns.alone(`${host}:${port}:${username}:${posix.join(directory, name)}`, deliver, signal);
   }
 
   /**

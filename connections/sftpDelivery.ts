@@ -14,11 +14,11 @@ export interface DeliveryOptions {
   /** Concurrent writes. */
   window: number;
   chunkBytes: number;
-  /** The ledger said `uploading`: an attempt of an earlier run may have come to the end. */
+  /** The ledger says that these very bytes were uploading: an attempt of an earlier run may have come to the end. */
   resumed: boolean;
   /** Another machine may have delivered it, and its note may be lost: what has its name and its size is this file. */
   maybeThere: boolean;
-  /** Called once, before the first byte goes out. */
+  /** Called once, when the `.tmp` is there and before its first byte goes out. */
   onUploading(): Promise<void>;
   /** Called whenever the server has taken more of it. */
   onStep?: (() => void) | undefined;
@@ -31,8 +31,11 @@ const PERMISSION_DENIED = 3;
  * Upload as `.tmp`, fsync, compare the size, rename (notice 6.2.1.1). It remembers from attempt to attempt how far it came,
  * so that a rename whose reply was lost is settled by looking, and a whole file is not sent twice.
  *
- * What a `.tmp` holds is written over, not truncated: a rename of an earlier attempt that the server carries out late, in
- * the middle of this one, still finds a whole file, for the bytes of a name are always the same.
+ * Where an attempt may have come as far as its rename, what a `.tmp` holds is written over, not truncated: a rename that the
+ * server carries out late, in the middle of the next attempt, still finds a whole file, for these are the same bytes.
+ *
+ * A final name of the right size may as well be an earlier content's. It counts where a rename of these bytes may have got
+ * through, and no `.tmp` is left: so there is one from before the ledger says `uploading` until the rename.
  */
 export class Delivery {
   readonly remotePath: string;
@@ -84,10 +87,10 @@ export class Delivery {
     const { bytes, localPath } = this.#options;
     const local = await openLocal(localPath, bytes);
     try {
-      if (!this.#announced) await this.#options.onUploading();
-      this.#announced = true;
       const handle = await this.#openRemote(session);
       try {
+        if (!this.#announced) await this.#options.onUploading();
+        this.#announced = true;
         await this.#writeAll(session, local, handle);
         await session.fsync(handle);
       } catch (error) {
@@ -109,7 +112,8 @@ export class Delivery {
   async #openRemote(session: SftpSession): Promise<Buffer> {
     const left = await session.stat(this.#tmpPath);
     try {
-      return await session.openForWriting(this.#tmpPath, left !== undefined && left.size > this.#options.bytes);
+      const isOthers = left !== undefined && (left.size > this.#options.bytes || !this.#maybeRenamed);
+      return await session.openForWriting(this.#tmpPath, isOthers);
     } catch (error) {
       const status = error instanceof SftpStatusError ? error.status : undefined;
       const { directory } = this.#options;

@@ -1,7 +1,7 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { IovError } from '../contract/error.js';
-import { sync, writeFully } from '../files/plainFile.js';
+import { syncDirectory, writeFully } from '../files/plainFile.js';
 import type { RemoteStat, SftpSession } from './sftpSession.js';
 
 /** A file on its way from the server to this machine. */
@@ -99,7 +99,7 @@ const tmpOf = (localPath: string) => `${localPath}.tmp`;
 
 async function putUnderName(tmp: string, path: string): Promise<void> {
   await rename(tmp, path);
-  await sync(dirname(path));
+  await syncDirectory(dirname(path));
 }
 
 /** A full disk, or rights that are missing here, are ours to mend: the fetch waits for it. */

@@ -26,6 +26,11 @@ interface Described<Options extends TObject> {
   options: Options;
   /** What no schema can say of the options, each fault with the option as its `field` (`login.key`). Pure: it touches nothing. */
   check?(options: Static<Options>): readonly Fault[];
+  /**
+   * Folders in which it leaves files that nobody may ever ask for, relative to the pipeline file; `*` is one folder of any name.
+   * A purge takes what has lain there for its term (notice article 18).
+   */
+  leaves?(options: Static<Options>): readonly string[];
   examples: readonly Example[];
 }
 

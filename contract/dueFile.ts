@@ -14,9 +14,11 @@ export interface NewDueFile {
   iccid: string;
   /** From acceptance. */
   withinMs: number;
+  /** It is for further cards, too, each of which is noted by itself: those of a registration that lists several. */
+  forMore?: boolean;
 }
 
-export interface DueFile extends Omit<NewDueFile, 'withinMs'> {
+export interface DueFile extends Omit<NewDueFile, 'withinMs' | 'forMore'> {
   id: number;
   /** When the command or registration was accepted. */
   acceptedAt: number;

@@ -33,7 +33,7 @@ export interface Item<Value = unknown> {
 /** A block of ordered, encoded records of one kind and code: one record on its way, or a stretch of the archive. */
 export interface Lines {
   readonly count: number;
-  /** Bytes that stay in memory while this block waits; 0 where `read` fetches them. */
+  /** Bytes that stay in memory while this block waits, and that `read` gives at once; 0 where it fetches them. */
   readonly residentBytes: number;
   /** Bytes of record `index`, without a separator. */
   sizeOf(index: number): number;

@@ -10,6 +10,8 @@ export const PURGED = [
   'samples',
   'files',
   'pictures',
+  'positions',
+  'asideFiles',
 ] as const;
 
 /** How many of each kind; numbers alone, no personal data. */
@@ -32,7 +34,15 @@ export interface PurgeRow extends Purged {
 }
 
 /** Kinds that have a term of their own, whether a card in service belongs to them or not. */
-export type OldKind = 'dueFiles' | 'deadLetters' | 'samples' | 'files';
+export type OldKind = 'dueFiles' | 'deadLetters' | 'samples' | 'files' | 'positions';
+
+/** A file that was put aside, and for whom it may wait. */
+export interface AsideFile {
+  /** A letter that waits has a path that ends in it. */
+  name: string;
+  /** As a due file is called. */
+  baseName: string;
+}
 
 /** Takes away what need not be kept any longer (article 18), a transaction for each bounded piece. */
 export interface Purges {
@@ -56,6 +66,16 @@ export interface Purges {
     kind: OldKind,
     rows: { beforeMs: number; afterRow: number; limit: number },
   ): Promise<{ purged: number; afterRow: number | undefined }>;
+  /**
+   * Files that lie aside, their term over: those that no due file and no waiting letter asks for go.
+   * @param remove takes one away inside the transaction, and tells whether it has gone
+   * @returns how many have gone, or would go
+   */
+  aside(
+    purge: number | undefined,
+    files: readonly AsideFile[],
+    rules: { beforeMs: number; remove(file: AsideFile): boolean },
+  ): Promise<number>;
   /**
    * Notes the end, and puts the log of the database away, which holds pages as they were; false where a reader holds it.
    * @param vacuum writes the whole database anew, too: SQLite overwrites a row that is deleted, but not the copies that it left

@@ -37,11 +37,13 @@ export interface Transaction {
   /** What a letter is about has come again from where it came, and is right: it counts as sent again. */
   deadLetterMended(pipeline: string, origin: string): void;
   setPosition(pipeline: string, source: string, position: Position): void;
+  /** The file that a position is of is not where it was any more, or is there again: what is gone is forgotten by a purge. */
+  positionGone(pipeline: string, source: string, isGone: boolean): void;
   /** Notes a file; the first plan under a name stays, and is what comes back. */
   planFile(file: NewFile): FileRow;
   /**
    * Notes a file as due; one that is due already under that name, for the same cards, stays as it is, unless it had failed.
-   * @throws IovError REQUEST_REUSED where it is due for other cards
+   * @throws IovError REQUEST_REUSED where it is due for other cards, and is not for further ones
    */
   addDueFile(file: NewDueFile): void;
   /** Its peer has been asked for it (a T1 command was answered with success). */
@@ -50,8 +52,6 @@ export interface Transaction {
   dueFileDelivered(name: string): void;
   /** It cannot be had, or not for now: `reason` is shown; with `final` nobody tries any more. */
   dueFileFailed(name: string, reason: string, final: boolean): void;
-  /** All that is open for a command: its peer has refused it. */
-  dueFilesRefused(requestId: string, reason: string): void;
   /** Keeps a record for a reviewer (notice article 10). */
   addSample(sample: NewSample): void;
   /**
@@ -82,9 +82,9 @@ export interface StoredRequest {
 export interface NewRecord {
   kind: 'KH' | 'CL';
   code: string;
-  iccid?: string;
-  requestId?: string;
-  platformId?: string;
+  iccid?: string | undefined;
+  requestId?: string | undefined;
+  platformId?: string | undefined;
   bytes: Uint8Array;
   /** Counts as reported (notice article 23): kept and traced, and in no window. */
   reported?: boolean;
@@ -92,9 +92,9 @@ export interface NewRecord {
    * Where it stands in the log that it comes from (`tags.position`). An archive that is shared by many machines knows the
    * record by it: whoever appends it again appends the very same row.
    */
-  position?: number;
+  position?: number | undefined;
   /** When that log took it, by the log's own clock; the transaction's time where it is absent. */
-  acceptedAt?: number;
+  acceptedAt?: number | undefined;
 }
 
 /** How far a source has come: bytes and lines that are settled, and of which file. */
@@ -103,6 +103,22 @@ export interface Position {
   line: number;
   /** Identifies the file: size and mtime at the time, or a digest of its head. */
   fingerprint: string;
+}
+
+/** What the ledger calls the position of a pipeline's schedule, among those of its sources. */
+export const SCHEDULE = 'schedule';
+
+/** Positions of files whose names begin with `prefix` and come after `after`, in order, at most `limit`. */
+export interface PositionFilter {
+  prefix: string;
+  after: string;
+  limit: number;
+}
+
+export interface KnownPosition {
+  source: string;
+  /** Whether it is noted that its file is not where it was. */
+  isGone: boolean;
 }
 
 export interface NewDeadLetter {
@@ -122,12 +138,16 @@ export interface DeadLetter extends NewDeadLetter {
   state: 'waiting' | 'retried';
 }
 
-/** Letters with an id above `afterId`, oldest first, at most `limit` (1,000; never more than 10,000), without their raw items. */
+/**
+ * Letters with an id above `afterId`, oldest first, or below `beforeId`, newest first; at most `limit` (1,000; never more than
+ * 10,000), without their raw items.
+ */
 export interface DeadLetterFilter {
   pipeline?: string;
   code?: string;
   state?: DeadLetter['state'];
   afterId?: number;
+  beforeId?: number;
   limit?: number;
 }
 
@@ -139,7 +159,18 @@ export interface NewFile {
   toPosition: number;
 }
 
-export interface FileRow {
+/** A file as it lies in the outbox. */
+export interface PackedRow {
+  packedName: string;
+  path: string;
+  bytes: number;
+  sm3: string;
+  /** Digest of the steps that made these bytes; absent where an older program packed it. */
+  steps?: string;
+}
+
+/** What it is packed as is set when it is. */
+export interface FileRow extends Partial<PackedRow> {
   /** Absent for an album. */
   windowId?: number;
   name: string;
@@ -147,11 +178,6 @@ export interface FileRow {
   /** Positions of its first and its last record; 0 where it has none. */
   fromPosition: number;
   toPosition: number;
-  /** Set when packed. */
-  packedName?: string;
-  path?: string;
-  bytes?: number;
-  sm3?: string;
   state: FileState;
   deliveredAt?: number;
   remotePath?: string;
@@ -219,7 +245,8 @@ export interface Store {
   planFile(file: NewFile): FileRow;
   /** The IV of a text file, 32 hex digits: drawn, or made of its name where many machines must make the same bytes. */
   fileIv(baseName: string): string;
-  filePacked(baseName: string, packed: { packedName: string; path: string; bytes: number; sm3: string }): Promise<void>;
+  /** What was uploading before counts as such only where it was packed to the same bytes. */
+  filePacked(baseName: string, packed: PackedRow): Promise<void>;
   /** Nothing where the ledger has no such file: one that is only forwarded. */
   fileUploading(baseName: string): Promise<void>;
   /** The same; a file that was due under this name is fulfilled, and other machines on the same archive know of it. */
@@ -249,6 +276,7 @@ export interface Store {
 
   // ── sources ──
   position(pipeline: string, source: string): Position | undefined;
+  positions(pipeline: string, filter: PositionFilter): KnownPosition[];
 
   // ── for people ──
   status(): StoreStatus;

@@ -15,7 +15,7 @@ export interface Tags {
   code?: string;
   operType?: string;
   iccid?: string;
-  /** Which card of its message this is, from 2 on, where a peer's dialect lists several cards in one message. */
+  /** Which card of its message this is, from 1 on, where a peer's dialect lists several cards in one message. */
   part?: number;
   /** SM3 of the decrypted content, to tell a retry from a RequestID used twice. */
   digest?: Digest;
@@ -41,12 +41,12 @@ export function positionOf(partition: number, offset: number): number | undefine
 
 /** What a message or a record says of itself. */
 export function tagsIn({ RequestID, Code, OperType, ICCID }: JsonObject): Tags {
-  return {
-    ...(typeof RequestID === 'string' && { requestId: RequestID }),
-    ...(typeof Code === 'string' && { code: Code }),
-    ...(typeof OperType === 'string' && { operType: OperType }),
-    ...(typeof ICCID === 'string' && { iccid: ICCID }),
-  };
+  const tags: Tags = {};
+  if (typeof RequestID === 'string') tags.requestId = RequestID;
+  if (typeof Code === 'string') tags.code = Code;
+  if (typeof OperType === 'string') tags.operType = OperType;
+  if (typeof ICCID === 'string') tags.iccid = ICCID;
+  return tags;
 }
 
 /** Who and what an item is, without its place: that of one message is not that of what is made of it later. */
@@ -65,8 +65,12 @@ export function ownIdentity(of: string, place: string): Pick<Tags, 'platformId' 
 export function madeFor(of: Tags, request: Tags): string | undefined {
   if (of.platformId === undefined || of.requestId === undefined) return undefined;
   if (request.platformId === undefined || request.requestId === undefined) return undefined;
-  const card = request.part === undefined ? '' : ` card ${request.part}`;
-  return `${of.platformId} ${of.requestId} for ${request.platformId}${card}`;
+  return `${of.platformId} ${of.requestId} for ${request.platformId}${cardOf(request)}`;
+}
+
+/** What tells the cards of one message from one another; the first is known as one that is alone in its message. */
+export function cardOf({ part = 1 }: Tags): string {
+  return part === 1 ? '' : ` card ${part}`;
 }
 
 /** Whether somebody asked for this under a RequestID of theirs; a place in a topic or a file is no request. */

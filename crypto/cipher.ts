@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { createCipheriv, createDecipheriv, getCipherInfo, randomBytes } from 'node:crypto';
 import { IovError } from '../contract/error.js';
 import type { CipherOptions } from '../contract/peer.js';
+import { CbcTexts } from './cbcTexts.js';
 import { openKey } from './envelope.js';
 import { bytesOfField } from './fieldText.js';
 import { type CipherSizes, cipherFaults, cipherSizes } from './key.js';
@@ -53,6 +54,8 @@ class AgreedCipher implements Cipher {
   readonly #encoding: 'base64' | 'hex';
   /** Undefined where each text brings its own IV. */
   readonly #fixedIv: Uint8Array | undefined;
+  /** Absent where another mode, or no SM4, makes each text need a decipher of its own. */
+  readonly #texts: CbcTexts | undefined;
 
   constructor(options: CipherOptions) {
     this.#name = options.name;
@@ -63,6 +66,9 @@ class AgreedCipher implements Cipher {
     this.#encoding = options.encoding;
     if (this.#sizes.ivBytes === 0) this.#fixedIv = Buffer.alloc(0);
     else this.#fixedIv = options.iv === 'fixed' ? Buffer.from(options.fixedIv ?? '', 'hex') : undefined;
+    if (this.#name.endsWith('-cbc') && !this.#fixedIv && isNative(this.#name)) {
+      this.#texts = new CbcTexts(this.#name, this.#key);
+    }
   }
 
   encrypt(bytes: Uint8Array, iv?: Uint8Array): Buffer {
@@ -70,7 +76,10 @@ class AgreedCipher implements Cipher {
   }
 
   decrypt(bytes: Uint8Array): Buffer {
-    return whole(this.decryptor(), bytes);
+    if (!this.#texts) return whole(this.decryptor(), bytes);
+    const plain = this.#texts.decrypt(bytes);
+    if (!plain) throw this.#undecryptable(bytes.length);
+    return plain;
   }
 
   encryptText(text: string): string {
@@ -106,7 +115,7 @@ class AgreedCipher implements Cipher {
 
   #open(direction: 'encrypt' | 'decrypt', iv: Uint8Array): Engine {
     const name: string = this.#name; // node:crypto types the known modes apart; gcm's tag is seen to by `Engine`
-    if (name.startsWith('sm4') && !nativeSm4) return sm4Stream(name, direction, this.#key, iv);
+    if (!isNative(name)) return sm4Stream(name, direction, this.#key, iv);
     return direction === 'encrypt' ? createCipheriv(name, this.#key, iv) : createDecipheriv(name, this.#key, iv);
   }
 
@@ -119,6 +128,7 @@ class AgreedCipher implements Cipher {
 }
 
 const nativeSm4 = getCipherInfo('sm4-cbc') !== undefined;
+const isNative = (name: string): boolean => nativeSm4 || !name.startsWith('sm4');
 
 /** node:crypto's Cipher and Decipher, or the replacement for SM4. */
 interface Engine {

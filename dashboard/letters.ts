@@ -1,7 +1,8 @@
 import type { Log } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
-import type { DeadLetter } from '../contract/store.js';
+import type { DeadLetterFilter } from '../contract/store.js';
 import type { JsonObject } from '../contract/tags.js';
+import { timeLimit } from '../contract/timeLimit.js';
 import { DeadLetterSource, obstacle, shownLetter } from '../engine/deadLetters.js';
 import type { Engine } from '../engine/engine.js';
 import { compileRecordMask } from '../notice/maskRecord.js';
@@ -28,7 +29,7 @@ export class Letters {
     this.#log = log;
   }
 
-  list(wanted: { afterId: number; pipeline?: string; state?: DeadLetter['state'] }): object[] {
+  list(wanted: Omit<DeadLetterFilter, 'code' | 'limit'>): object[] {
     return this.#engine.store.deadLetters({ ...wanted, limit: LISTED_MAX }).map(shownLetter);
   }
 
@@ -51,7 +52,7 @@ export class Letters {
     this.#log.info({ letter: id, pipeline: letter.pipeline }, 'a dead letter is sent again');
     try {
       const source = DeadLetterSource.of(this.#engine, letter.pipeline, [id]);
-      await this.#engine.once(letter.pipeline, { source, signal: AbortSignal.timeout(RETRY_TIMEOUT_MS) });
+      await this.#engine.once(letter.pipeline, { source, signal: timeLimit(RETRY_TIMEOUT_MS) });
       const [failed] = source.failed;
       if (failed) return { retried: false, code: failed.code, reason: failed.reason };
       return { retried: source.retried > 0 };

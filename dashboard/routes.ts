@@ -173,16 +173,23 @@ export class Routes {
     const pipeline = query.get('pipeline');
     const state = query.get('state');
     const afterId = Number(query.get('after') ?? 0);
-    if (!Number.isSafeInteger(afterId) || (state !== null && state !== 'waiting' && state !== 'retried'))
-      throw new IovError('USAGE', 'expected after=ID, state=waiting or state=retried');
+    const before = query.get('before');
+    const beforeId = Number(before || Number.MAX_SAFE_INTEGER); // `before=` is the newest of all
+    if (
+      !Number.isSafeInteger(afterId) ||
+      !Number.isSafeInteger(beforeId) ||
+      (state !== null && state !== 'waiting' && state !== 'retried')
+    )
+      throw new IovError('USAGE', 'expected after=ID, before=ID, state=waiting or state=retried');
     if (pipeline !== null && !NAME.test(pipeline)) throw new IovError('USAGE', 'expected pipeline=NAME');
     if (this.#readers.isNew(callerOf(request.socket))) {
-      const asked = Object.entries({ pipeline, state, after: afterId || null });
+      const asked = Object.entries({ pipeline, state, after: afterId || null, before: before || null });
       const words = asked.flatMap(([name, value]) => (value === null ? [] : `${name}=${value}`));
       await this.#note(request, 'dead list', words.join(' '));
     }
     return this.#letters.list({
       afterId,
+      ...(before !== null && { beforeId }),
       ...(pipeline !== null && { pipeline }),
       ...(state !== null && { state }),
     });

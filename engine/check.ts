@@ -176,6 +176,7 @@ function knownIn(root: Located): Known {
 function assemble(file: string, root: Located, { connections, pipelines }: Found): CheckedConfig {
   const value = root.value as Static<typeof ConfigSchema>;
   const folder = dirname(file);
+  const checkedPipelines = pipelines.flatMap((steps) => checkedPipeline(steps) ?? []);
   return {
     file,
     peers: value.peers,
@@ -186,10 +187,10 @@ function assemble(file: string, root: Located, { connections, pipelines }: Found
     outbox: resolve(folder, value.outbox),
     drainMs: value.drainMs,
     stuckMs: value.stuckMs,
-    ...(value.retention && { retention: checkedRetention(value.retention, folder) }),
+    ...(value.retention && { retention: checkedRetention(value.retention, folder, checkedPipelines) }),
     ...(value.dashboard && { dashboard: checkedDashboard(value.dashboard) }),
     ...(value.tracing && { tracing: value.tracing }),
-    pipelines: pipelines.flatMap((steps) => checkedPipeline(steps) ?? []),
+    pipelines: checkedPipelines,
   };
 }
 
@@ -206,9 +207,13 @@ function checkedArchive(
 function checkedRetention(
   { at, afterServiceDays, directories }: Static<typeof RetentionOptions>,
   folder: string,
+  pipelines: readonly CheckedPipeline[],
 ): CheckedRetention {
   const paths = directories.map((directory) => resolve(folder, directory));
-  return { afterServiceDays, directories: paths, ...(at !== undefined && { at }) };
+  const parts = pipelines.flatMap(({ source, operators }) => [source, ...operators]);
+  const left = parts.flatMap(({ spec, options }) => spec.leaves?.(options) ?? []);
+  const aside = [...new Set(left.map((path) => resolve(folder, path)))];
+  return { afterServiceDays, directories: paths, aside, ...(at !== undefined && { at }) };
 }
 
 function checkedPipeline({ name, schedule, source, operators, sink }: Steps): CheckedPipeline | undefined {

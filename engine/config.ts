@@ -39,6 +39,8 @@ export interface CheckedRetention {
   readonly at?: string;
   /** Absolute paths. */
   readonly directories: readonly string[];
+  /** Absolute paths, where components leave files that nobody may ever ask for; `*` is one folder of any name. */
+  readonly aside: readonly string[];
 }
 
 /** Where the page and the metrics are served, beside the control socket. */

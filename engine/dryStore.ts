@@ -66,11 +66,11 @@ class DryCommits {
       deadLetterMoved: nothing,
       deadLetterMended: nothing,
       setPosition: nothing,
+      positionGone: nothing,
       addDueFile: nothing,
       dueFileAsked: nothing,
       dueFileDelivered: nothing,
       dueFileFailed: nothing,
-      dueFilesRefused: nothing,
       addSample: nothing,
     };
     const unknown = (): never => {

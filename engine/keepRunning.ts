@@ -24,7 +24,7 @@ export interface Keeping {
   connect(pipeline: CheckedPipeline): Promise<void>;
 }
 
-/** A finite pipeline runs to its end; a lasting one is started again, later and later, when it breaks. */
+/** A finite pipeline runs to its end; a lasting one is started again when it breaks, later and later while it does not last. */
 export async function keepRunning(
   pipeline: CheckedPipeline,
   first: ChainRun | undefined,
@@ -33,7 +33,8 @@ export async function keepRunning(
 ): Promise<void> {
   const { log } = keeping;
   let run = first;
-  for (let delayMs = RESTART_MS_MIN; ; delayMs = Math.min(2 * delayMs, RESTART_MS_MAX)) {
+  for (let delayMs = 0; ; ) {
+    const begunMs = performance.now();
     try {
       await attempt(pipeline, run, keeping, stop);
       return;
@@ -44,6 +45,7 @@ export async function keepRunning(
         log.error({ pipeline: pipeline.name, code: error.code }, error.message);
         throw error;
       }
+      delayMs = delayAfter(delayMs, begunMs);
       log.error({ pipeline: pipeline.name, code: error.code, againInMs: delayMs }, error.message);
       await pause(delayMs, stop);
       if (stop.aborted) return;
@@ -102,12 +104,14 @@ async function untilDelivered(
   stop: AbortSignal,
 ): Promise<void> {
   const { log } = keeping;
-  for (let delayMs = RESTART_MS_MIN; !stop.aborted; delayMs = Math.min(2 * delayMs, RESTART_MS_MAX)) {
+  for (let delayMs = 0; !stop.aborted; ) {
+    const begunMs = performance.now();
     try {
       return await untilComplete(pipeline.name, () => attempt(pipeline, undefined, keeping, stop, dueMs), log, stop);
     } catch (thrown) {
       const error = IovError.from(thrown);
       if (stop.aborted && error.code === 'STOPPED') return noteStop(pipeline, error, log);
+      delayMs = delayAfter(delayMs, begunMs);
       const fields = { pipeline: pipeline.name, code: error.code, againInMs: delayMs, alarm: 'exportFailed' };
       log.error(fields, error.message);
       await pause(delayMs, stop);
@@ -161,6 +165,12 @@ async function runToEnd(
 /** What a stop has broken off is no failure: the next start takes it up. */
 function noteStop({ name }: CheckedPipeline, { message }: IovError, log: Log): void {
   log.info({ pipeline: name }, `stopped, and resumed at the next start: ${message}`);
+}
+
+/** Twice the delay before it, within bounds; the smallest again after an attempt that lasted: what broke it is another trouble. */
+function delayAfter(delayMs: number, begunMs: number): number {
+  const lasted = performance.now() - begunMs > RESTART_MS_MAX;
+  return lasted ? RESTART_MS_MIN : Math.min(Math.max(RESTART_MS_MIN, 2 * delayMs), RESTART_MS_MAX);
 }
 
 /** By the machine's timers, whatever any clock says, and whenever it is set. */

@@ -6,6 +6,7 @@ import { IovError } from '../contract/error.js';
 import { nothingPurged, type OldKind, PURGED, type Purged } from '../contract/purge.js';
 import type { Store } from '../contract/store.js';
 import { compileServiceEnd } from '../notice/service.js';
+import { purgeAside } from './asideFiles.js';
 import type { CheckedConfig } from './config.js';
 import { turns } from './schedule.js';
 
@@ -16,7 +17,7 @@ const PAGE = 500;
 const TOGETHER = 20;
 /** Cards whose records go together on another machine, where each deletion costs as much as many. */
 const TOGETHER_ELSEWHERE = 2_000;
-const OLD_KINDS: readonly OldKind[] = ['dueFiles', 'deadLetters', 'samples', 'files'];
+const OLD_KINDS: readonly OldKind[] = ['dueFiles', 'deadLetters', 'samples', 'files', 'positions'];
 /** No pipeline can be called so, and its turns are remembered among those of the pipelines. */
 const SCHEDULE = '(retention)';
 /** Names a folder of pictures, as long as `tie` makes them; anything else that came as an ICCID is no path. */
@@ -26,6 +27,8 @@ export interface PurgeOrder {
   afterServiceDays: number;
   /** Absolute; below each a folder a card, named by its ICCID. */
   directories: readonly string[];
+  /** Folders of files that nobody may ever ask for; absolute, `*` is one folder of any name. */
+  aside: readonly string[];
   site: Site;
   /** Counts, and takes nothing. */
   dryRun: boolean;
@@ -37,7 +40,7 @@ export interface PurgeOrder {
 export interface PurgeOutcome extends Purged {
   /** Cards whose term is over, kept since an export or an open due file still needs them. */
   kept: number;
-  /** Why cards among them could not be purged, if it was for another reason: their pictures cannot be removed, the archive is away. */
+  /** Why something could not be purged that was not needed: files cannot be removed, the archive is away. */
   failure?: IovError;
   /** False where something still holds the database's log, which is overwritten in time. */
   logIsAway: boolean;
@@ -45,7 +48,7 @@ export interface PurgeOutcome extends Purged {
 
 /**
  * Purges what need not be kept any longer (notice article 18): cards whose service ended more than the term ago, with all
- * that is kept of them, and rows of the ledger that are older than the term. Bounded pieces, each a transaction of its own
+ * that is kept of them, rows of the ledger and files put aside that are older than the term. Bounded pieces, each a transaction of its own
  * and counted in the log of purges; broken off at any moment, the next purge goes on.
  */
 export async function purge(store: Store, clock: Clock, order: PurgeOrder): Promise<PurgeOutcome> {
@@ -62,6 +65,11 @@ export async function purge(store: Store, clock: Clock, order: PurgeOrder): Prom
       await othersTurn();
     }
   }
+  const failed = (thrown: IovError) => {
+    sum.failure ??= thrown;
+  };
+  if (!signal?.aborted)
+    sum.asideFiles += await purgeAside(store, id, { folders: order.aside, beforeMs, signal, failed });
   if (id !== undefined && !signal?.aborted) sum.logIsAway = await store.purges.end(id, sum.kept, vacuum);
   return sum;
 }
@@ -176,15 +184,18 @@ export async function keepRetention(
   { store, clock, log }: { store: Store; clock: Clock; log: Log },
   signal: AbortSignal,
 ): Promise<void> {
-  const { at, afterServiceDays, directories } = retention ?? {};
-  if (at === undefined || afterServiceDays === undefined || directories === undefined) return;
+  if (retention?.at === undefined) return;
+  const { at, ...rules } = retention;
   try {
     for await (const _turn of turns({ pipeline: SCHEDULE, at }, clock, store, signal)) {
       try {
-        const order = { afterServiceDays, directories, site, dryRun: false, signal };
+        const order = { ...rules, site, dryRun: false, signal };
         const { failure, ...outcome } = await purge(store, clock, order);
         const [done, partly] = ['purged', 'purged in part; the next turn goes on'];
-        log.info({ afterServiceDays, ...outcome }, signal.aborted ? 'a purge was broken off' : failure ? partly : done);
+        log.info(
+          { afterServiceDays: rules.afterServiceDays, ...outcome },
+          signal.aborted ? 'a purge was broken off' : failure ? partly : done,
+        );
         if (failure) throw failure;
       } catch (thrown) {
         const { code, message } = IovError.from(thrown);

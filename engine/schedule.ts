@@ -1,5 +1,5 @@
 import type { Clock } from '../contract/context.js';
-import type { Store } from '../contract/store.js';
+import { SCHEDULE, type Store } from '../contract/store.js';
 import { lastTime, nextTime } from './cron.js';
 
 const DAY_MS = 86_400_000;
@@ -26,9 +26,9 @@ export async function* turns(
   const remember = (dueMs: number) =>
     store.commit([
       (transaction) =>
-        transaction.setPosition(schedule.pipeline, 'schedule', { offset: dueMs, line: 0, fingerprint: '' }),
+        transaction.setPosition(schedule.pipeline, SCHEDULE, { offset: dueMs, line: 0, fingerprint: '' }),
     ]);
-  let done = store.position(schedule.pipeline, 'schedule')?.offset;
+  let done = store.position(schedule.pipeline, SCHEDULE)?.offset;
   if (done === undefined) {
     const underWay = schedule.isShared ? lastTime(schedule.at, clock.now()) : undefined;
     if (underWay !== undefined) yield { dueMs: underWay, finishByMs: undefined };

@@ -1,5 +1,5 @@
 import type { Dirent } from 'node:fs';
-import { opendir } from 'node:fs/promises';
+import { opendir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IovError } from '../contract/error.js';
 import { type SeenFile, statsOf } from './receivedFiles.js';
@@ -40,6 +40,17 @@ export async function* entriesOf(directory: string): AsyncGenerator<Dirent> {
   } catch (cause) {
     throw new IovError('FILE_UNREADABLE', `looking at ${directory}: ${(cause as Error).message}`, { cause });
   }
+}
+
+/**
+ * The real path of what lies below a directory in which others may write; undefined where nothing does.
+ * @throws IovError FILE_UNREADABLE where a link leads there, to what may not be theirs
+ */
+export async function realBelow(directory: string, below: string): Promise<string | undefined> {
+  const path = join(directory, below);
+  const real = await realpath(path).catch(() => undefined);
+  if (real === undefined || real === join(await realpath(directory), below)) return real;
+  throw new IovError('FILE_UNREADABLE', `${path}: expected a folder, got a link to one`);
 }
 
 /** @throws IovError FILE_UNREADABLE where there is no such directory, or none that may be read */

@@ -42,7 +42,8 @@ export class DirectoryRecords implements Source {
     this.#folder = options.path.slice(0, at);
     this.#directory = context.resolve(this.#folder || '.');
     const wanted = { ...options, match: [options.path.slice(at)], except: [] };
-    this.#resting = new RestingFiles(wanted, context, (file) => this.#isKnown(file), byName);
+    const keys = { prefix: this.#folder, folders: 0 } as const;
+    this.#resting = new RestingFiles(wanted, context, (file) => this.#isKnown(file), byName, keys);
   }
 
   open(): Promise<void> {

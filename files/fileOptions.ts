@@ -1,6 +1,9 @@
 import { Type } from '../contract/schema.js';
 import { GLOB } from './globs.js';
 
+/** Beside the files of a sender: those that became dead letters. */
+export const REFUSED = 'refused';
+
 /** Options of every source of files that others put somewhere. */
 export const fileOptions = {
   except: Type.Array(Type.String({ pattern: GLOB }), {

@@ -50,6 +50,8 @@ export class FileRecords implements Source {
   #closed = false;
   #refusing = 0;
   #wake: (() => void) | undefined;
+  /** For every line whose place is not noted: a file that is being written keeps the receipts of all of its records. */
+  readonly #unnoted = (error?: IovError) => this.#settled(undefined, error);
 
   /** @param path relative to the pipeline file */
   constructor(path: string, options: RecordOptions, context: Context) {
@@ -135,7 +137,7 @@ export class FileRecords implements Source {
   #item(row: Row, value: JsonObject): Item<JsonObject> {
     const origin = `${this.name}:${row.line}`;
     const step = this.#options.resume ? this.#progress.begin(row.next) : undefined;
-    const receipt = new Receipt((error) => this.#settled(step, error));
+    const receipt = new Receipt(step ? (error) => this.#settled(step, error) : this.#unnoted);
     const effects: Effect[] = step ? [(transaction) => transaction.afterwards((last) => this.#store(last, step))] : [];
     return { value, tags: tagsIn(value), origin, receipt, effects, ...(row.raw && { raw: row.raw }) };
   }

@@ -6,17 +6,18 @@ import { Type } from '../contract/schema.js';
 import { fileOptions } from './fileOptions.js';
 import { GLOB } from './globs.js';
 import { ReceivedFiles, type SeenFile, toldOf } from './receivedFiles.js';
-import { type List, RestingFiles, type RestOptions } from './restingFiles.js';
+import { type Keys, type List, RestingFiles, type RestOptions } from './restingFiles.js';
 
 /** Where files arrive: a directory of this machine, or of a server. */
 export interface Place {
   /** For origins: `sftp HT_CMD-7_LSV1.bin`. */
   prefix: string;
+  /** How many folders a file's key names. */
+  folders: Keys['folders'];
   /** How many files are brought at once. */
   concurrency: number;
   open(): Promise<void>;
-  /** Tells of every regular file; of some of them again, where it has to begin anew. */
-  list(see: (file: SeenFile) => void, signal: AbortSignal): Promise<void>;
+  list: List;
   /** Its path on this machine, once it is there; undefined where it is gone or has changed. */
   bring(file: SeenFile, signal: AbortSignal): Promise<string | undefined>;
   /** What becomes of a file that has arrived; whether it stays in its place. */
@@ -85,7 +86,7 @@ export class FileWatch implements Source {
     const received = new ReceivedFiles(context, refusedMax, (file) => place.release(file, this.#releasing.signal));
     const isKnown = (file: SeenFile) => received.isUnderWay(file) || received.isHandled(file);
     this.#received = received;
-    this.#resting = new RestingFiles(options, context, isKnown, oldestFirst);
+    this.#resting = new RestingFiles(options, context, isKnown, oldestFirst, { prefix: '', folders: place.folders });
   }
 
   open(): Promise<void> {
@@ -94,7 +95,7 @@ export class FileWatch implements Source {
 
   async *read(signal: AbortSignal): AsyncGenerator<Item> {
     const stop = AbortSignal.any([signal, this.#closing.signal]);
-    const list: List = (see, until) => this.#place.list(see, until);
+    const list: List = (...look) => this.#place.list(...look);
     for await (const { atRest } of this.#resting.looks(list, stop)) yield* this.#items(atRest, stop);
   }
 

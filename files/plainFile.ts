@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { IovError } from '../contract/error.js';
 import { Sm3 } from '../crypto/digest.js';
 
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } = constants;
 
 /** Opens for reading what is a file itself: neither a link nor a pipe, which somebody may have put in its place. */
 export async function openPlain(path: string): Promise<FileHandle> {
@@ -40,9 +40,17 @@ export async function writeFully(file: FileHandle, bytes: Uint8Array, position: 
   }
 }
 
-/** Brings a file, or the names in a directory, to the disk. */
+/** Brings a file, or the names in a directory, to the disk; follows no link. */
 export async function sync(path: string): Promise<void> {
-  const handle = await open(path, O_RDONLY | O_NOFOLLOW);
+  await synced(await open(path, O_RDONLY | O_NOFOLLOW));
+}
+
+/** Brings the names in a directory that was configured to the disk: where it is a link, those in the one that it leads to. */
+export async function syncDirectory(path: string): Promise<void> {
+  await synced(await open(path, O_RDONLY | O_DIRECTORY));
+}
+
+async function synced(handle: FileHandle): Promise<void> {
   try {
     await handle.sync();
   } finally {

@@ -9,8 +9,9 @@ import { Receipt } from '../contract/receipt.js';
 import type { Effect } from '../contract/store.js';
 import { toldName } from '../notice/fileName.js';
 import { maskNumbers } from '../notice/mask.js';
+import { REFUSED } from './fileOptions.js';
 import { digestOf } from './plainFile.js';
-import { REFUSED, setAside } from './refusedFiles.js';
+import { setAside } from './refusedFiles.js';
 
 /** A file as a source sees it. */
 export interface SeenFile {

@@ -2,10 +2,9 @@ import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { IovError } from '../contract/error.js';
 import { timestampOf } from '../notice/cutoff.js';
-import { sync } from './plainFile.js';
+import { REFUSED } from './fileOptions.js';
+import { sync, syncDirectory } from './plainFile.js';
 
-/** Beside the files of a sender: those that became dead letters. */
-export const REFUSED = 'refused';
 /** The time at which a file was refused, and its name: `20221116051203123_HT_CMD-7_LSV1.bin`. */
 const KEPT = /^\d{17}_/;
 
@@ -31,7 +30,8 @@ export async function setAside(path: string, { atMs, filesMax, note }: Aside): P
     await note(path);
     throw thrown;
   });
-  for (const changed of [folder, dirname(path)]) await sync(changed);
+  await sync(folder);
+  await syncDirectory(dirname(path));
   return removed;
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import { likeAny } from './globs.js';
+import { GoneFiles } from './goneFiles.js';
 import { fingerprintOf, type SeenFile, toldOf } from './receivedFiles.js';
 import { StaleFiles } from './staleFiles.js';
 
@@ -13,6 +14,14 @@ export interface RestOptions {
   staleTmpMs: number;
 }
 
+/** How files are known. */
+export interface Keys {
+  /** What the ledger puts before their keys. */
+  prefix: string;
+  /** How many folders a key names: one where each of several senders has their own, `oem1/a.bin`. */
+  folders: 0 | 1;
+}
+
 /** What a look has found. */
 export interface Look {
   /** Files that nobody writes to any more, in order. */
@@ -21,8 +30,15 @@ export interface Look {
   restless: number;
 }
 
-/** Tells of every regular file of a place; of some of them again, where it has to begin anew. */
-export type List = (see: (file: SeenFile) => void, signal: AbortSignal) => Promise<void>;
+/**
+ * Tells of every regular file of a place; of some of them again, where it has to begin anew.
+ * @param overlook told with what the keys of files begin that could not be looked at
+ */
+export type List = (
+  see: (file: SeenFile) => void,
+  signal: AbortSignal,
+  overlook: (part: string) => void,
+) => Promise<void>;
 
 const PLAIN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
 const SUFFIX = '.tmp';
@@ -43,6 +59,7 @@ export class RestingFiles {
   readonly #order: (a: SeenFile, b: SeenFile) => number;
   readonly #isWanted: (name: string) => boolean;
   readonly #stale: StaleFiles;
+  readonly #gone: GoneFiles;
   /** Files that the last look has found for the first time, or changed. */
   #restless: ReadonlyMap<string, SeenFile> = new Map();
   /** What could not be read, so that it is told once. */
@@ -55,6 +72,7 @@ export class RestingFiles {
     context: Context,
     isKnown: (file: SeenFile) => boolean,
     order: (a: SeenFile, b: SeenFile) => number,
+    { prefix, folders }: Keys,
   ) {
     this.#options = options;
     this.#context = context;
@@ -63,6 +81,10 @@ export class RestingFiles {
     const [matches, isElsewhere] = [likeAny(options.match), likeAny(options.except)];
     this.#isWanted = (name) => matches(name) && !isElsewhere(name);
     this.#stale = new StaleFiles(context, options.staleTmpMs, options.waitingMax);
+    this.#gone = new GoneFiles(context, prefix, (key) => {
+      const parts = key.split('/');
+      return parts.length === folders + 1 && PLAIN.test(parts.at(-1) ?? '');
+    });
   }
 
   /** Look by look, until `stop`; what a look has found is taken before the next. */
@@ -103,6 +125,7 @@ export class RestingFiles {
     let restless = new Map<string, SeenFile>();
     const see = (file: SeenFile) => {
       const { key, name } = file;
+      this.#gone.see(key);
       if (name.startsWith('.')) return;
       if (!PLAIN.test(name)) return void (oddNames.size < waitingMax && oddNames.add(key));
       const isTmp = name.endsWith(SUFFIX);
@@ -114,12 +137,14 @@ export class RestingFiles {
       restless.set(key, file);
       if (restless.size >= 2 * waitingMax) restless = this.#firstOf(restless);
     };
+    this.#gone.beginLook();
     try {
-      await list(see, stop);
+      await list(see, stop, (part) => this.#gone.overlook(part));
     } catch (thrown) {
       if (stop.aborted) return { atRest: [], restless: 0 };
       throw thrown;
     }
+    if (!stop.aborted) await this.#gone.endLook(); // broken off, it has not found all
     this.#restless = this.#firstOf(restless);
     this.#stale.endLook();
     this.#tellOddNames(oddNames.size);

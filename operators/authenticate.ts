@@ -98,7 +98,7 @@ class Authenticate implements Kernel {
     if (this.#operatorId !== undefined) refuseForeign(message.OperatorID, this.#operatorId);
     // a letter about it is told from one of another platform behind the same address; one that is sent again has it already
     const origin = item.isAwaited ? `${item.origin} of ${platformId}` : item.origin;
-    return [{ ...item, origin, tags: { ...item.tags, ...tagsOf(message), platformId } }];
+    return [{ ...item, origin, tags: Object.assign({}, item.tags, tagsOf(message), { platformId }) }];
   }
 }
 

@@ -104,7 +104,7 @@ class Decrypt implements Kernel {
 }
 
 function withRecord(item: Item, record: JsonObject): Item {
-  const tags: Tags = { ...item.tags, digest: new ContentDigest(item.tags, record) };
+  const tags: Tags = Object.assign({}, item.tags, { digest: new ContentDigest(item.tags, record) });
   if (typeof record.ICCID === 'string') tags.iccid = record.ICCID;
   return { ...item, value: record, tags };
 }
@@ -120,7 +120,7 @@ function withRecords(item: Item, records: readonly JsonObject[]): Item[] {
   const items = records.map((record, index) => {
     const origin = `${message}, card ${index + 1}`;
     const effects = index === records.length - 1 ? item.effects : [];
-    const whose = index === 0 ? placeless : { ...placeless, part: index + 1 };
+    const whose = { ...placeless, part: index + 1 };
     return withRecord({ ...item, origin, tags: whose, receipt: share.part(), effects }, record);
   });
   share.close();

@@ -104,7 +104,8 @@ function expectation({ file: content, code, codeOf = 'message', withinMs }: Opti
   const iccids = typeof card === 'string' ? iccidsOf(card) : [];
   const due = (owner: string, cards: readonly string[]): NewDueFile => {
     const name = [content, requestId, ...(owner === '' ? [] : [owner])].join('_');
-    return { name, content, requestId, code: owner, iccid: cards.join(','), withinMs };
+    const forMore = tags.part !== undefined; // the pictures of a message are those of each of its cards
+    return { name, content, requestId, code: owner, iccid: cards.join(','), withinMs, forMore };
   };
   if (code === undefined && codeOf === 'maker') return (transaction) => expectOfMakers(transaction, iccids, due);
   const owner = code ?? (codeOf === 'unknown' ? '' : nameable('Code', '编码', tags.code ?? message.Code));

@@ -111,7 +111,7 @@ class Join implements Kernel {
 
   #join(item: Item, iccid: string): Item[] {
     const { store } = this.#context;
-    const tags = { ...item.tags, iccid };
+    const tags = Object.assign({}, item.tags, { iccid });
     const request = { kind: 'KH' as const, tags };
     const [seen, state] = store.read((state) => [seenRequest(state, request), state.card(iccid)]);
     const other = state?.[this.#other];
@@ -126,13 +126,13 @@ class Join implements Kernel {
       const receipt = this.#turns.take(iccid, item.receipt);
       // a registration's record bears its request, which the archive remembers; that of card data bears another's
       const earlier = this.#options.side === 'registration' ? state?.registration?.earlier : undefined;
-      const put = this.#put(iccid, earlier ? { ...content, earlier } : content);
+      const put = this.#put(iccid, earlier ? { earlier, ...content } : content);
       const stored = this.#options.side === 'card' ? requestOnce(request, [put]) : put;
       const whole = { ...item, tags, receipt, effects: [...item.effects, stored] };
       const waited = other.earlier ?? [];
       return this.#records(whole, content, other, isStored ? waited : [...waited, other]);
     }
-    const waiting = this.#options.side === 'card' ? content : { ...content, earlier: earlierOf(state) };
+    const waiting = this.#options.side === 'card' ? content : { earlier: earlierOf(state), ...content };
     const effects = [...item.effects, this.#unchanged(iccid, undefined), this.#put(iccid, waiting)];
     const receipt = this.#turns.take(iccid, item.receipt);
     this.#store({ ...item, tags, receipt }, requestOnce(request, effects));

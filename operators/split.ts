@@ -37,7 +37,8 @@ export const spec = defineOperator({
         default: 4_000_000,
         minimum: 1_000,
         maximum: 100_000_000,
-        description: 'Records that may wait in memory for the zip, in bytes; above it the source waits.',
+        description:
+          'Bytes of text that may wait for the zip, beside the 512 KB that are being filled; above it the source waits.',
       }),
     },
     { additionalProperties: false },

@@ -9,7 +9,7 @@ import type { PackedFile } from '../contract/file.js';
 import type { Item } from '../contract/item.js';
 import { Type } from '../contract/schema.js';
 import type { DueFile, Effect } from '../contract/store.js';
-import { digestOf, openPlain, sync } from '../files/plainFile.js';
+import { digestOf, openPlain, sync, syncDirectory } from '../files/plainFile.js';
 import { type AlbumName, baseNameOf, parseFileName } from '../notice/fileName.js';
 import { maskNumbers } from '../notice/mask.js';
 
@@ -17,8 +17,9 @@ export const spec = defineOperator({
   name: 'tie',
   summary: 'Ties what a car maker sends to what asked for it: keeps pictures by card, passes contracts on unopened.',
   description: [
-    '`KH_<RequestID>_<maker>.bin` moves to `directory/<ICCID>/`, and the pictures of that registration are no longer due.',
-    'Where the registration is not known yet they wait in `directory/unregistered/` and are tied when it comes.',
+    '`KH_<RequestID>_<maker>.bin` moves to `directory/<ICCID>/`, that of each card where a dialect’s message lists several, and the pictures of that registration are no longer due.',
+    'Where the registration is not known yet they wait in `directory/unregistered/` and are tied when it comes; a purge takes',
+    'those that have waited for longer than `retention` says.',
     '`HT_<RequestID>_<maker>.bin` passes as it is when a command asked for it. Anything else becomes a dead letter.',
   ].join('\n'),
   sections: ['6.1.3.1', '6.1.3.2'],
@@ -42,6 +43,7 @@ export const spec = defineOperator({
     },
     { additionalProperties: false },
   ),
+  leaves: ({ directory }) => [join(directory, UNREGISTERED)],
   examples: [{ title: 'The drop box of one car maker', yaml: 'peer: oem\ndirectory: var/pictures' }],
   create: (options, context) => new Tie(options, context),
 });
@@ -113,10 +115,10 @@ class Tie implements Kernel {
   async #keep(file: ReceivedFile, due: DueFile | undefined, effects: readonly Effect[]): Promise<void> {
     const { store, log } = this.#context;
     const { name, path } = file;
-    const folder = due ? due.iccid : UNREGISTERED;
-    if (due && !ICCID.test(folder))
+    const folders = due ? due.iccid.split(',') : [UNREGISTERED]; // a registration may list several cards
+    if (due && !folders.every((folder) => ICCID.test(folder)))
       throw invalid(name, 'its registration has an ICCID that no folder can be called by');
-    await place(file, join(this.#directory, folder));
+    for (const folder of folders) await place(file, join(this.#directory, folder));
     await store.commit([...effects, (transaction) => transaction.dueFileDelivered(baseNameOf(name))]);
     await rm(path, { force: true }).catch((error: Error) =>
       log.warn({ file: name, reason: error.message }, 'pictures are kept, and stay where they came from, too'),
@@ -179,7 +181,8 @@ async function place(file: ReceivedFile, folder: string): Promise<void> {
       if (isNew) await rm(target, { force: true });
       throw invalid(file.name, isNew ? 'it changed while it was taken' : 'it is kept already, with other content');
     }
-    for (const path of [target, folder, dirname(folder)]) await sync(path);
+    for (const path of [target, folder]) await sync(path);
+    await syncDirectory(dirname(folder));
   } catch (thrown) {
     if (thrown instanceof IovError) throw thrown;
     const { code = 'unknown' } = thrown as NodeJS.ErrnoException; // its message has a path in it, and that an ICCID

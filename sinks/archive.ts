@@ -84,15 +84,9 @@ class ArchiveSink implements Sink {
     const records: Uint8Array[] = [];
     for await (const bytes of lines.read(0, lines.count)) records.push(bytes);
     const { iccid, requestId, platformId, position, acceptedAt } = tags;
-    const from = {
-      ...(iccid !== undefined && { iccid }),
-      ...(requestId !== undefined && { requestId }),
-      ...(platformId !== undefined && { platformId }),
-      ...(position !== undefined && { position }),
-      ...(acceptedAt !== undefined && { acceptedAt }),
-    };
     const append: Effect = (transaction) => {
-      for (const bytes of records) transaction.append({ kind, code, ...from, bytes, reported });
+      for (const bytes of records)
+        transaction.append({ kind, code, iccid, requestId, platformId, bytes, reported, position, acceptedAt });
     };
     const { store } = this.#context;
     const request = { kind, tags, textDigest: textDigestOf(item, records) };

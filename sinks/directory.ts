@@ -5,7 +5,8 @@ import { defineSink } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
 import type { PackedFile } from '../contract/file.js';
 import { Type } from '../contract/schema.js';
-import { sync } from '../files/plainFile.js';
+import { NameTurns } from '../files/nameTurns.js';
+import { sync, syncDirectory } from '../files/plainFile.js';
 import { baseNameOf } from '../notice/fileName.js';
 
 const options = Type.Object(
@@ -16,12 +17,16 @@ const options = Type.Object(
   { additionalProperties: false },
 );
 
+/** Final paths that are being written to, over all pipelines of the process: two files of one name have one `.tmp`. */
+const turns = new NameTurns();
+
 export const spec = defineSink({
   name: 'directory',
   summary: 'Puts files into a local directory: as .tmp first, under the final name once they are on the disk.',
   description: [
     'Copy to `NAME.tmp`, fsync, rename, fsync of the directory; the ledger notes each step as for `sftp`.',
-    'A planned file then leaves the outbox; a received one stays with its source. A file of the same name is replaced.',
+    'A planned file then leaves the outbox; a received one stays with its source. A file of the same name is replaced; of two',
+    'that come at once, the first by the second.',
   ].join('\n'),
   takes: ['file'],
   options,
@@ -37,7 +42,8 @@ export const spec = defineSink({
         const file = item.value as PackedFile;
         if (file.plan?.state !== 'delivered') {
           await context.store.fileUploading(baseNameOf(file.name));
-          const path = await place(file, directory).catch((cause: Error) => {
+          const placing = turns.alone(join(directory, file.name), () => place(file, directory));
+          const path = await placing.catch((cause: Error) => {
             throw asIovError(cause, file.name, directory);
           });
           await context.store.fileDelivered(baseNameOf(file.name), path);
@@ -60,7 +66,7 @@ async function place(file: PackedFile, directory: string): Promise<string> {
   const { size } = await stat(tmp);
   if (size !== file.bytes) throw new IovError('FILE_UNREADABLE', `expected ${file.bytes} bytes, the copy has ${size}`);
   await rename(tmp, path);
-  await sync(directory);
+  await syncDirectory(directory);
   return path;
 }
 

@@ -151,7 +151,8 @@ class HttpsSink implements Sink {
     const { signal } = this.#stop;
     const body = this.#inDialect(await oneMessage(item.value as Lines));
     const later: Effect[] = [];
-    if (item.effects.length > 0) await this.#context.store.commit([beforehand(item.effects, later)]);
+    const due: string[] = [];
+    if (item.effects.length > 0) await this.#context.store.commit([beforehand(item.effects, later, due)]);
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.#attempt(body, item.tags.requestId ?? '', signal);
@@ -159,7 +160,7 @@ class HttpsSink implements Sink {
       } catch (thrown) {
         if (signal.aborted) throw stopped(thrown);
         const error = IovError.from(thrown, this.#options.url);
-        if (error.code === 'REFUSED_BY_PEER') await this.#noteRefusal(item, error);
+        if (error.code === 'REFUSED_BY_PEER') await this.#noteRefusal(due, error);
         if (!error.retryable || attempt >= this.#options.retry.attemptsMax) throw error;
         this.#tell(item, error, attempt);
         await backOff(attempt, this.#options.retry, signal);
@@ -182,11 +183,16 @@ class HttpsSink implements Sink {
     if (refusal) throw refusal;
   }
 
-  /** What was expected of this message will not come. */
-  async #noteRefusal({ tags, effects }: Item, { message }: IovError): Promise<void> {
-    const { requestId } = tags;
-    if (effects.length === 0 || requestId === undefined) return;
-    await this.#context.store.commit([(transaction) => transaction.dueFilesRefused(requestId, message)]);
+  /** What was expected of this message will not come; another peer may have been sent one of the same RequestID. */
+  async #noteRefusal(due: readonly string[], { message }: IovError): Promise<void> {
+    const { store } = this.#context;
+    const isOpen = (name: string) => store.dueFile(name)?.state === 'open'; // others may have asked for it as well
+    if (due.length === 0) return;
+    await store.commit([
+      (transaction) => {
+        for (const name of due) if (isOpen(name)) transaction.dueFileFailed(name, message, true);
+      },
+    ]);
   }
 
   #inDialect(message: Uint8Array): Uint8Array {
@@ -208,13 +214,18 @@ class HttpsSink implements Sink {
 /**
  * The effects but for those that note how far a source has come (a line of a file, a dead letter): these are for when the peer
  * has answered, for a crash before that must send the message again.
+ * @param due takes the names of the files that the effects make due
  */
-function beforehand(effects: readonly Effect[], later: Effect[]): Effect {
+function beforehand(effects: readonly Effect[], later: Effect[], due: string[]): Effect {
   return (transaction) => {
     const early: Transaction = {
       ...transaction,
       afterwards: (effect) => void later.push(effect),
       deadLetterRetried: (id) => void later.push((last) => last.deadLetterRetried(id)),
+      addDueFile: (file) => {
+        due.push(file.name);
+        transaction.addDueFile(file);
+      },
     };
     for (const effect of effects) effect(early);
   };

@@ -1,10 +1,10 @@
-import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defineSource } from '../contract/component.js';
 import type { Log } from '../contract/context.js';
 import { type Fault, IovError } from '../contract/error.js';
 import { Type } from '../contract/schema.js';
-import { entriesOf, expectDirectory, listFiles } from '../files/directory.js';
+import { entriesOf, expectDirectory, listFiles, realBelow } from '../files/directory.js';
+import { REFUSED } from '../files/fileOptions.js';
 import { FileWatch, HOW_FILES_ARE_TAKEN, type Place, watchOptions } from '../files/fileWatch.js';
 import { isAsSeen, releaseHere, type SeenFile } from '../files/receivedFiles.js';
 
@@ -41,6 +41,7 @@ export const spec = defineSource({
       ? []
       : [{ field: 'directory', label: '', rule: '{login} once, as a whole folder', value: directory }];
   },
+  leaves: ({ directory }) => [join(directory.replace(LOGIN, '*'), REFUSED)],
   examples: [
     {
       title: 'Pictures and contracts of several car makers, on a real OpenSSH',
@@ -53,6 +54,7 @@ export const spec = defineSource({
 
 class WatchedDirectory implements Place {
   readonly prefix = '';
+  readonly folders: 0 | 1;
   readonly concurrency = 1;
   readonly #directory: string;
   readonly #handled: 'keep' | 'remove';
@@ -61,6 +63,7 @@ class WatchedDirectory implements Place {
 
   constructor(directory: string, handled: 'keep' | 'remove', log: Log) {
     this.#directory = directory;
+    this.folders = directory.includes(LOGIN) ? 1 : 0;
     this.#handled = handled;
     this.#log = log;
   }
@@ -70,18 +73,22 @@ class WatchedDirectory implements Place {
     return expectDirectory(parent);
   }
 
-  async list(see: (file: SeenFile) => void, signal: AbortSignal): Promise<void> {
+  async list(see: (file: SeenFile) => void, signal: AbortSignal, overlook: (part: string) => void): Promise<void> {
     const [parent = '', below] = this.#directory.split(LOGIN);
     if (below === undefined) return listFiles(parent, '', see, signal);
     for await (const login of entriesOf(parent)) {
       if (signal.aborted) return;
-      if (!login.isDirectory() || login.name.startsWith('.')) continue;
+      if (!login.isDirectory() || login.name.startsWith('.')) {
+        overlook(`${login.name}/`);
+        continue;
+      }
       // one sender's folder does not hold up the others
-      await this.#listLogin(parent, login.name, below, see, signal).catch((thrown: unknown) => {
+      const isListed = await this.#listLogin(parent, login.name, below, see, signal).catch((thrown: unknown) => {
         const error = IovError.from(thrown);
         if (error.code !== 'FILE_UNREADABLE') throw error;
         this.#tellOnce(login.name, error);
       });
+      if (!isListed) overlook(`${login.name}/`);
     }
   }
 
@@ -93,20 +100,20 @@ class WatchedDirectory implements Place {
     return releaseHere(file, this.#handled);
   }
 
-  /** The sender may write there: a link in place of its folder would lead to what is not its own. */
+  /**
+   * The sender may write there: a link in place of its folder would lead to what is not its own.
+   * @returns false where there is no such folder, or none that can be reached
+   */
   async #listLogin(
     parent: string,
     login: string,
     below: string,
     see: (file: SeenFile) => void,
     signal: AbortSignal,
-  ): Promise<void> {
-    const directory = join(parent, login, below);
-    const real = await realpath(directory).catch(() => undefined);
-    if (real === undefined) return; // nothing has been put there yet
-    const expected = join(await realpath(parent), login, below);
-    if (real !== expected) throw new IovError('FILE_UNREADABLE', `${directory}: expected a folder, got a link to one`);
-    await listFiles(directory, `${login}/`, see, signal);
+  ): Promise<boolean> {
+    if ((await realBelow(parent, join(login, below))) === undefined) return false; // nothing has been put there yet
+    await listFiles(join(parent, login, below), `${login}/`, see, signal);
+    return true;
   }
 
   #tellOnce(login: string, { code, message }: IovError): void {

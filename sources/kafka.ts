@@ -214,7 +214,7 @@ class KafkaSource implements Source {
     const origin = originOf(message);
     try {
       const receipt = new Receipt((error) => this.#settled(taken, error));
-      return { ...readMessage(message, this.#reading), ...tracedBy(message.headers), origin, receipt, effects: [] };
+      return { origin, receipt, effects: [], ...readMessage(message, this.#reading), ...tracedBy(message.headers) };
     } catch (thrown) {
       this.#refuse(taken, IovError.from(thrown, origin));
       return undefined;

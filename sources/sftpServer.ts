@@ -4,15 +4,15 @@ import { listenAddress } from '../connections/listenAddress.js';
 import { defineSource } from '../contract/component.js';
 import { IovError } from '../contract/error.js';
 import { Type } from '../contract/schema.js';
-import { fileOptions } from '../files/fileOptions.js';
+import { fileOptions, REFUSED } from '../files/fileOptions.js';
 import { likeAny } from '../files/globs.js';
 import type { SeenFile } from '../files/receivedFiles.js';
 
 const count = (description: string, value: number, maximum: number) =>
   Type.Integer({ description, default: value, minimum: 1, maximum });
 
-/** How often `.tmp` files are looked at. */
-const STALE_LOOK_MS = 60_000;
+/** How often is looked which `.tmp` files stay, and which others have gone. */
+const LOOK_MS = 60_000;
 
 const options = Type.Object(
   {
@@ -83,6 +83,7 @@ export const spec = defineSource({
   failuresGoTo: 'deadLetters',
   lasts: 'run',
   options,
+  leaves: (given) => given.logins.map((login) => join(folderOf(login, given.directory), REFUSED)),
   examples: [
     {
       title: 'Pictures of one car maker',
@@ -95,23 +96,25 @@ logins:
     },
   ],
   async create(options, context) {
-    const [{ DropBox }, { DropFolder }, { ReceivedFiles, releaseHere, toldOf }, { StaleFiles }] = await Promise.all([
-      import('../connections/dropBox.js'),
-      import('../connections/dropFolder.js'),
-      import('../files/receivedFiles.js'),
-      import('../files/staleFiles.js'),
-    ]);
+    const [{ DropBox }, { DropFolder }, { GoneFiles }, { ReceivedFiles, releaseHere, toldOf }, { StaleFiles }] =
+      await Promise.all([
+        import('../connections/dropBox.js'),
+        import('../connections/dropFolder.js'),
+        import('../files/goneFiles.js'),
+        import('../files/receivedFiles.js'),
+        import('../files/staleFiles.js'),
+      ]);
     const { log } = context;
     const isElsewhere = likeAny(options.except);
     const waiting: SeenFile[] = [];
     let wake: () => void = () => undefined;
     let closed = false;
     const logins = options.logins.map(({ directory, ...login }) => {
-      const own = directory ?? login.username;
       const { fileBytesMax, path: shownAt } = options;
-      const local = isAbsolute(own) ? own : join(context.resolve(options.directory), own);
+      const local = context.resolve(folderOf({ ...login, directory }, options.directory));
       return {
         ...login,
+        local,
         folder: new DropFolder({ username: login.username, directory: local, shownAt, fileBytesMax }),
       };
     });
@@ -133,9 +136,27 @@ logins:
     const { handled, refusedMax } = options;
     const received = new ReceivedFiles(context, refusedMax, (file) => releaseHere(file, handled));
     const stale = new StaleFiles(context, options.staleTmpMs, options.waitingMax);
-    const lookForStale = async () => {
-      for (const { folder } of logins) for await (const drop of folder.partial()) stale.see(seen(drop));
+    // of a login that has gone nobody looks whether its files are there
+    const gone = new GoneFiles(context, '', (key) => logins.some(({ username }) => key.startsWith(`${username}/`)));
+    const look = async () => {
+      gone.beginLook();
+      for (const { username, local, folder } of logins) {
+        for await (const [name, { size: bytes, mtimeMs }] of folder.entries()) {
+          const file = { key: `${username}/${name}`, name, path: join(local, name), bytes, mtimeMs };
+          gone.see(file.key);
+          if (name.endsWith('.tmp')) stale.see(file);
+        }
+      }
       stale.endLook();
+      if (!closed) await gone.endLook();
+    };
+    let underWay: Promise<void> | undefined;
+    const lookAround = () => {
+      underWay ??= look()
+        .catch((error: Error) => log.warn({ reason: error.message }, 'no look at the files of the drop box'))
+        .finally(() => {
+          underWay = undefined;
+        });
     };
     let looking: NodeJS.Timeout | undefined;
 
@@ -154,11 +175,7 @@ logins:
           }
         }
         await box.listen();
-        looking = setInterval(
-          () =>
-            void lookForStale().catch((error: Error) => log.warn({ reason: error.message }, 'no look at .tmp files')),
-          Math.min(options.staleTmpMs, STALE_LOOK_MS),
-        ).unref();
+        looking = setInterval(lookAround, Math.min(options.staleTmpMs, LOOK_MS)).unref();
         log.info({ host, port: box.port, waiting: waiting.length }, 'the drop box listens');
       },
       async *read(signal) {
@@ -193,11 +210,20 @@ logins:
         closed = true;
         wake();
         clearInterval(looking);
+        await underWay;
         await box.close();
         await received.close();
       },
     };
   },
 });
+
+/** Where the files of a login lie, relative to the pipeline file. */
+function folderOf(
+  { username, directory = username }: { username: string; directory?: string | undefined },
+  all: string,
+): string {
+  return isAbsolute(directory) ? directory : join(all, directory);
+}
 
 const seen = ({ username, ...file }: Drop): SeenFile => ({ ...file, key: `${username}/${file.name}` });

@@ -3,6 +3,7 @@ import { join, posix } from 'node:path';
 import type { SftpConnection } from '../connections/sftpConnection.js';
 import { defineSource } from '../contract/component.js';
 import { Type } from '../contract/schema.js';
+import { REFUSED } from '../files/fileOptions.js';
 import { FileWatch, HOW_FILES_ARE_TAKEN, type Place, watchOptions } from '../files/fileWatch.js';
 import type { SeenFile } from '../files/receivedFiles.js';
 
@@ -40,6 +41,7 @@ export const spec = defineSource({
   failuresGoTo: 'deadLetters',
   lasts: 'run',
   options,
+  leaves: ({ spool }) => [join(spool, REFUSED)],
   examples: [
     {
       title: 'Pictures that car makers leave on a server of their own',
@@ -60,6 +62,7 @@ interface Options {
 
 class RemoteDirectory implements Place {
   readonly prefix = 'sftp ';
+  readonly folders = 0;
   readonly concurrency: number;
   readonly #options: Options;
   readonly #connection: SftpConnection;

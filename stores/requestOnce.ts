@@ -1,6 +1,6 @@
 import { IovError } from '../contract/error.js';
 import type { Effect, StoredRequest, Transaction } from '../contract/store.js';
-import { digestText, type Tags } from '../contract/tags.js';
+import { cardOf, digestText, type Tags } from '../contract/tags.js';
 
 /** What tells a request, and a retry of it, from another one. */
 export interface RequestContent {
@@ -72,8 +72,8 @@ function remember(transaction: Transaction, { kind, tags, textDigest }: RequestC
  * Who asks, in the ledger. The cards of a message that lists several (a peer's dialect) are requests of their own under one
  * RequestID, so that a retry stores those alone that are not there yet.
  */
-function askerOf({ platformId, part }: Tags): string | undefined {
-  return platformId === undefined || part === undefined ? platformId : `${platformId} card ${part}`;
+function askerOf(tags: Tags): string | undefined {
+  return tags.platformId === undefined ? undefined : tags.platformId + cardOf(tags);
 }
 
 /** The platform itself, of who asks: without the card, and without whom a command is for (commandRequest.ts). */

@@ -4,7 +4,8 @@ import { constants, deflateRawSync } from 'node:zlib';
 export const BLOCK_BYTES = 512 * 1024;
 /** So far back deflate looks for what it has seen. */
 const WINDOW_BYTES = 32 * 1024;
-const OUTPUT_BYTES = 64 * 1024;
+/** A block of text comes out at once, in a buffer that is whole when it is given back. */
+const OUTPUT_BYTES = 256 * 1024;
 /** A deflate stream that ends without another byte. */
 const NOTHING_MORE = Buffer.from([0x03, 0x00]);
 
@@ -24,7 +25,7 @@ export class Deflater {
   readonly #before = Buffer.allocUnsafeSlow(WINDOW_BYTES);
   #beforeBytes = 0;
 
-  /** @param out takes what is deflated, in order */
+  /** @param out takes what is deflated over, in order */
   constructor(level: number, out: (bytes: Uint8Array) => void) {
     this.#level = level;
     this.#out = out;

@@ -10,8 +10,8 @@ const LISTS_AHEAD = 2;
 /** A list is sent once it holds so much: small pictures go together, a text file's chunk goes alone. */
 const LIST_BYTES = 256 * 1024;
 
-/** And so long each list of a text: some 25 MB/s are left to a file, however many callers come. */
-const LIST_WAIT_MS = 20;
+/** And so long each list of a text: some 10 MB/s are left to a file, however many callers come. */
+const LIST_WAIT_MS = 50;
 
 type NameOf = (plan: FilePlan) => PackName;
 export type GiveWay = (waitMsMax: number) => Promise<void>;

@@ -7,7 +7,7 @@ import type { WindowRow } from '../contract/store.js';
 import { batchName } from '../notice/batch.js';
 import { cutoffMs } from '../notice/cutoff.js';
 import { OpenFile } from './openFile.js';
-import { type Format, TextContent } from './textContent.js';
+import { type Format, TextContent, textBytes } from './textContent.js';
 
 const SEQUENCE_MAX = 999_999;
 
@@ -97,8 +97,7 @@ export class OpenWindow {
   }
 
   #tooLarge(block: Lines, index: number): boolean {
-    const alone = new TextContent(this.#cut.format, 0);
-    return alone.bytes + alone.growth(block.sizeOf(index)) > this.#cut.bytesMax;
+    return textBytes(this.#cut.format, block.sizeOf(index)) > this.#cut.bytesMax;
   }
 
   /** A single record above the bound is a dead letter, never cut; the window goes on without it. */

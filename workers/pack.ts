@@ -4,6 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { WorkerStep } from '../contract/component.js';
 import { createCipher } from '../crypto/cipher.js';
 import { Sm3 } from '../crypto/digest.js';
+import { release } from './release.js';
 import { type ZipEntry, ZipWriter } from './zip.js';
 
 /** What the main thread asks: pack the entries that come through `port`. */
@@ -135,9 +136,12 @@ class PackedOutput {
     if (step) this.#encrypt = createCipher(step.cipher).encryptor(Buffer.from(iv, 'hex'));
   }
 
-  /** What comes after the file was abandoned must not reach its descriptor, which may be another's by then. */
+  /** Takes the bytes over. What comes after the file was abandoned must not reach its descriptor, which may be another's by then. */
   write(bytes: Uint8Array): void {
-    if (this.#open) this.#put(this.#encrypt ? this.#encrypt.update(bytes) : bytes);
+    if (!this.#open) return;
+    const enciphered = this.#encrypt?.update(bytes);
+    if (enciphered) release(bytes);
+    this.#put(enciphered ?? bytes);
   }
 
   end(): Packed {
@@ -156,6 +160,7 @@ class PackedOutput {
     this.#digest.update(bytes);
     for (let at = 0; at < bytes.byteLength; ) at += writeSync(this.#fd, bytes, at);
     this.#bytes += bytes.byteLength;
+    release(bytes);
   }
 }
 

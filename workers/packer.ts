@@ -8,6 +8,7 @@ import { IovError } from '../contract/error.js';
 import type { FilePlan, PackedFile } from '../contract/file.js';
 import type { Album, TextFile } from '../contract/item.js';
 import type { FileRow, Store } from '../contract/store.js';
+import { sm3Hex } from '../crypto/digest.js';
 import { digestOf } from '../files/plainFile.js';
 import { feedAlbum, feedText, type GiveWay } from './feed.js';
 import type { DiskFailure, Packed, PackMessage, PackName, PackTask } from './pack.js';
@@ -44,12 +45,12 @@ export class Packer {
   }
 
   /**
-   * Packs a file, or takes it over as an interrupted run left it: a delivered one as it is, a packed one if its bytes are
-   * still what the ledger says.
+   * Packs a file, or takes it over as an interrupted run left it: a delivered one as it is, a packed one if these very steps
+   * packed it and its bytes are still what the ledger says.
    */
   async pack(file: TextFile | Album, steps: readonly WorkerStep[], signal: AbortSignal): Promise<PackedFile> {
     const known = file.known;
-    if (known && (await this.#intact(known))) {
+    if (known && (await this.#intact(known, steps))) {
       discard(file);
       return packedFile(await file.plan, known);
     }
@@ -76,8 +77,12 @@ export class Packer {
       const [packed] = await Promise.all([packing, feeding]);
       const plan = await file.plan;
       const { path } = nameOf(plan);
-      await this.#store.filePacked(plan.baseName, { packedName: plan.baseName + extension, path, ...packed });
-      return { name: plan.baseName + extension, path, ...packed, plan };
+      const packedName = plan.baseName + extension;
+      // what other steps made, which may not have encrypted it; before the ledger forgets where it is
+      if (known?.path !== undefined && known.packedName !== packedName) await rm(known.path, { force: true });
+      await this.#store.filePacked(plan.baseName, { packedName, path, ...packed, steps: digestOfSteps(steps, plan) });
+      const state = this.#store.file(plan.baseName)?.state ?? plan.state;
+      return { name: packedName, path, ...packed, plan: { ...plan, state } };
     } catch (thrown) {
       port1.postMessage('abandon' satisfies PackMessage);
       discard(file);
@@ -93,12 +98,17 @@ export class Packer {
     await Promise.all([this.#texts.close(), this.#albums.close()]);
   }
 
-  async #intact(known: FileRow): Promise<boolean> {
+  async #intact(known: FileRow, steps: readonly WorkerStep[]): Promise<boolean> {
     if (known.state === 'delivered') return true;
-    if (known.state === 'planned' || !known.path) return false;
+    if (known.state === 'planned' || !known.path || known.steps !== digestOfSteps(steps, known.plan)) return false;
     const found = await digestOf(known.path).catch(() => undefined);
     return found !== undefined && found.bytes === known.bytes && found.sm3 === known.sm3;
   }
+}
+
+/** Differs wherever the steps would make other bytes of a file. A key is in it, and cannot be had from it. */
+function digestOfSteps(steps: readonly WorkerStep[], { iv }: FilePlan): string {
+  return sm3Hex(JSON.stringify([iv, steps]));
 }
 
 /** @throws IovError STORE_FAILED: a disk without room, or one that failed, is the operator's to mend */

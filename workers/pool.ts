@@ -1,8 +1,11 @@
 import { Piscina } from 'piscina';
 
 const IDLE_MS = 10_000;
-/** Workers make short-lived objects alone; a large nursery would only be memory. */
-const NURSERY_MB = 3;
+/**
+ * Workers make short-lived objects alone; a large nursery would only be memory, and so would be the buffers, many times its size,
+ * that are not freed before it is full.
+ */
+const NURSERY_MB = 1;
 /** Where cores are short, whoever waits for an answer goes before files, which have hours. */
 const NICE = 10;
 

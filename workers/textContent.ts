@@ -6,10 +6,13 @@ export type Format = 'lines' | 'array';
 
 /** Size of a chunk, but for the last one: what the deflater takes without a copy. */
 export const CHUNK_BYTES = BLOCK_BYTES;
-const FRAMES: Record<Format, { open: string; between: string; after: string; close: string }> = {
-  lines: { open: '', between: '', after: '\n', close: '' },
-  array: { open: '[', between: ',', after: '', close: ']' },
-};
+const framed = (open: string, between: string, after: string, close: string) => ({
+  open: Buffer.from(open),
+  between: Buffer.from(between),
+  after: Buffer.from(after),
+  close: Buffer.from(close),
+});
+const FRAMES = { lines: framed('', '', '\n', ''), array: framed('[', ',', '', ']') } satisfies Record<Format, object>;
 
 interface Part {
   block: Lines;
@@ -17,29 +20,41 @@ interface Part {
   to: number;
 }
 
+/** Bytes of a text with this one record in it. */
+export function textBytes(format: Format, recordBytes: number): number {
+  const { open, after, close } = FRAMES[format];
+  return open.length + recordBytes + after.length + close.length;
+}
+
 /**
  * The content of a text file while it is written: records go in at one end, chunks for the deflater come out at the other.
- * Blocks of an archive wait as references and are read when the deflater asks; records in memory are bounded by
- * `residentBytesMax`, and who appends waits for `ready`.
+ * Records in memory are copied into a chunk at once: kept until the deflater asks, they would be as many small objects for the
+ * garbage collector. Blocks of an archive wait as references and are read when it asks. What waits in memory is bounded by
+ * `residentBytesMax` and the chunk that is being filled, and who appends waits for `ready`.
  */
 export class TextContent implements AsyncIterable<Uint8Array<ArrayBuffer>> {
   readonly #format: Format;
+  readonly #frame: (typeof FRAMES)[Format];
   readonly #residentBytesMax: number;
-  readonly #spare: Uint8Array<ArrayBuffer>[] = [];
-  #read = false;
+  readonly #chunks = new Chunks();
+  /** What waits behind the chunks. */
   #parts: Part[] = [];
-  #residentBytes = 0;
+  #isReadingPart = false;
+  /** Whether a record is in the chunks, before which the next one is set off. */
+  #isBegun = false;
   #records = 0;
-  #bytes = 0;
-  #state: 'open' | 'closed' | 'discarded' = 'open';
+  #bytes: number;
+  #state: 'open' | 'closed' | 'discarded' | 'read' = 'open';
   #error: Error | undefined;
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
 
   constructor(format: Format, residentBytesMax: number) {
     this.#format = format;
+    this.#frame = FRAMES[format];
     this.#residentBytesMax = residentBytesMax;
-    this.#bytes = FRAMES[format].open.length + FRAMES[format].close.length;
+    this.#bytes = this.#frame.open.length + this.#frame.close.length;
+    this.#chunks.add(this.#frame.open);
   }
 
   get records(): number {
@@ -53,8 +68,8 @@ export class TextContent implements AsyncIterable<Uint8Array<ArrayBuffer>> {
 
   /** What the file would grow by with one more record of this size. */
   growth(recordBytes: number): number {
-    const frame = FRAMES[this.#format];
-    return recordBytes + frame.after.length + (this.#records > 0 ? frame.between.length : 0);
+    const { between, after } = this.#frame;
+    return recordBytes + after.length + (this.#records > 0 ? between.length : 0);
   }
 
   /** Records `from` to `to` of a block; the caller has made sure that they fit. */
@@ -64,14 +79,18 @@ export class TextContent implements AsyncIterable<Uint8Array<ArrayBuffer>> {
       this.#records += 1;
     }
     if (this.#state === 'discarded') return;
-    this.#parts.push({ block, from, to });
-    this.#residentBytes += block.residentBytes;
+    if (block.residentBytes > 0 && this.#parts.length === 0 && !this.#isReadingPart) {
+      for (const record of block.read(from, to) as Iterable<Uint8Array>) this.#add(record);
+      if (!this.#chunks.full) return;
+    } else {
+      this.#parts.push({ block, from, to });
+    }
     this.#wakeReader?.();
   }
 
   /** Something to wait for before the next append, or undefined. */
   get ready(): Promise<void> | undefined {
-    if (this.#residentBytes <= this.#residentBytesMax) return undefined;
+    if (this.#chunks.filledBytes <= this.#residentBytesMax) return undefined;
     return new Promise((resolve) => {
       this.#wakeWriter = resolve;
     });
@@ -95,82 +114,88 @@ export class TextContent implements AsyncIterable<Uint8Array<ArrayBuffer>> {
 
   /** Takes back a chunk that has been read: memory then stays the same however long the file is. */
   reuse(chunk: Uint8Array<ArrayBuffer>): void {
-    if (!this.#read) this.#spare.push(chunk);
+    if (this.#state === 'open' || this.#state === 'closed') this.#chunks.reuse(chunk);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    const frame = FRAMES[this.#format];
-    const chunks = new Chunks(this.#spare);
-    chunks.add(Buffer.from(frame.open));
-    const between = Buffer.from(frame.between);
-    const after = Buffer.from(frame.after);
-    let first = true;
-    for await (const part of this.#taken()) {
-      if (this.#format === 'lines' && part.block.lines) {
-        for await (const piece of part.block.lines(part.from, part.to)) {
-          chunks.add(piece);
-          if (chunks.full) yield* chunks.take();
-        }
-        continue;
-      }
-      for await (const record of part.block.read(part.from, part.to)) {
-        if (!first) chunks.add(between);
-        first = false;
-        chunks.add(record);
-        chunks.add(after);
-        if (chunks.full) yield* chunks.take();
-      }
-    }
-    chunks.add(Buffer.from(frame.close));
-    this.#read = true;
-    this.#spare.length = 0;
-    yield* chunks.rest();
-  }
-
-  async *#taken(): AsyncGenerator<Part> {
     for (;;) {
+      yield* this.#taken();
       if (this.#error) throw this.#error;
       const part = this.#parts.shift();
       if (part) {
-        this.#residentBytes -= part.block.residentBytes;
-        if (this.#residentBytes <= this.#residentBytesMax) this.#wakeWriter?.();
-        yield part;
+        this.#isReadingPart = true;
+        yield* this.#read(part);
+        this.#isReadingPart = false;
       } else if (this.#state !== 'open') {
-        return;
+        break;
       } else {
         await new Promise<void>((resolve) => {
           this.#wakeReader = resolve;
         });
       }
     }
+    this.#chunks.add(this.#frame.close);
+    yield* this.#taken();
+    this.#state = 'read';
+    yield* this.#chunks.rest();
+  }
+
+  async *#read({ block, from, to }: Part): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    if (this.#format === 'lines' && block.lines) {
+      for await (const piece of block.lines(from, to)) {
+        this.#chunks.add(piece);
+        yield* this.#taken();
+      }
+      return;
+    }
+    for await (const record of block.read(from, to)) {
+      this.#add(record);
+      yield* this.#taken();
+    }
+  }
+
+  #add(record: Uint8Array): void {
+    const { between, after } = this.#frame;
+    if (this.#isBegun) this.#chunks.add(between);
+    this.#isBegun = true;
+    this.#chunks.add(record);
+    this.#chunks.add(after);
+  }
+
+  /** The chunks that are full; room for who appends. */
+  *#taken(): Generator<Uint8Array<ArrayBuffer>> {
+    for (let chunk = this.#chunks.take(); chunk; chunk = this.#chunks.take()) {
+      if (this.#chunks.filledBytes <= this.#residentBytesMax) this.#wakeWriter?.();
+      yield chunk;
+    }
   }
 
   #forget(): void {
     this.#parts = [];
-    this.#residentBytes = 0;
+    this.#chunks.forget();
     this.#wakeWriter?.();
   }
 }
 
 /** Copies records into chunks that can be handed to another thread. */
 class Chunks {
-  readonly #spare: Uint8Array<ArrayBuffer>[];
+  /** Chunks that may be filled again. */
+  #spare: Uint8Array<ArrayBuffer>[] = [];
   #filled: Uint8Array<ArrayBuffer>[] = [];
-  #chunk: Uint8Array<ArrayBuffer>;
+  #chunk: Uint8Array<ArrayBuffer> | undefined;
   #at = 0;
-
-  /** @param spare chunks that may be filled again */
-  constructor(spare: Uint8Array<ArrayBuffer>[]) {
-    this.#spare = spare;
-    this.#chunk = newChunk();
-  }
 
   get full(): boolean {
     return this.#filled.length > 0;
   }
 
+  get filledBytes(): number {
+    return this.#filled.length * CHUNK_BYTES;
+  }
+
   add(bytes: Uint8Array): void {
     for (let from = 0; from < bytes.byteLength; ) {
+      this.#chunk ??= this.#spare.pop() ?? newChunk();
       const copied = Math.min(bytes.byteLength - from, CHUNK_BYTES - this.#at);
       this.#chunk.set(
         from === 0 && copied === bytes.byteLength ? bytes : bytes.subarray(from, from + copied),
@@ -178,22 +203,35 @@ class Chunks {
       );
       this.#at += copied;
       from += copied;
-      if (this.#at === CHUNK_BYTES) this.#turn();
+      if (this.#at === CHUNK_BYTES) this.#turn(this.#chunk);
     }
   }
 
-  *take(): Generator<Uint8Array<ArrayBuffer>> {
-    yield* this.#filled.splice(0);
+  take(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#filled.shift();
   }
 
+  /** What is left at the end; nothing is added after it. */
   *rest(): Generator<Uint8Array<ArrayBuffer>> {
-    yield* this.take();
-    if (this.#at > 0) yield this.#chunk.slice(0, this.#at);
+    const [chunk, at] = [this.#chunk, this.#at];
+    this.forget();
+    if (chunk && at > 0) yield chunk.slice(0, at);
   }
 
-  #turn(): void {
-    this.#filled.push(this.#chunk);
-    this.#chunk = this.#spare.pop() ?? newChunk();
+  reuse(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#spare.push(chunk);
+  }
+
+  forget(): void {
+    this.#spare = [];
+    this.#filled = [];
+    this.#chunk = undefined;
+    this.#at = 0;
+  }
+
+  #turn(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#filled.push(chunk);
+    this.#chunk = undefined;
     this.#at = 0;
   }
 }

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { dosTimeOf } from '../notice/cutoff.js';
 import { Deflater } from './deflater.js';
+import { release } from './release.js';
 
 const LOCAL_HEADER = 0x04034b50;
 const DATA_DESCRIPTOR = 0x08074b50;
@@ -47,7 +48,7 @@ export class ZipWriter {
   #held: Uint8Array[] = [];
   #open: Open | undefined;
 
-  /** @param out takes the zip's bytes, in order */
+  /** @param out takes the zip's bytes over, in order */
   constructor(level: number, out: (bytes: Uint8Array) => void) {
     this.#level = level;
     this.#out = out;
@@ -57,8 +58,9 @@ export class ZipWriter {
   begin(entry?: ZipEntry): void {
     const deflater = new Deflater(this.#level, (deflated) => {
       open.compressedBytes += deflated.byteLength;
-      if (open.entry) this.#put(deflated);
-      else this.#held.push(deflated);
+      if (open.entry) return this.#put(deflated);
+      this.#held.push(Buffer.from(deflated)); // the buffer that it came in is larger
+      release(deflated);
     });
     const open: Open = { crc: 0, bytes: 0, compressedBytes: 0, offset: this.#offset, deflater };
     this.#open = open;

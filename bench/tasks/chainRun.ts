@@ -1,4 +1,5 @@
 import { get } from 'node:http';
+import type { IovError } from '../../contract/error.js';
 import type { Item } from '../../contract/item.js';
 import { Receipt } from '../../contract/receipt.js';
 import { ControlServer } from '../../dashboard/server.js';
@@ -27,12 +28,13 @@ export async function run(args: { folder: string; server: Server; count: number;
   const watching = args.watched ? await watch(engine) : undefined;
   const bodies = accountBodies();
   let settled = 0;
+  const settle = (error?: IovError) => {
+    if (!error) settled += 1;
+  };
   async function* read(): AsyncGenerator<Item> {
     for (let index = 0; index < args.count; index += 1) {
       const raw = bodies[index % bodies.length]!;
-      const receipt = new Receipt((error) => {
-        if (!error) settled += 1;
-      });
+      const receipt = new Receipt(settle);
       yield { value: parseStrictJson(raw), tags: {}, origin: `body ${index}`, receipt, effects: [], raw };
     }
   }

@@ -39,7 +39,6 @@ export async function run({ folder, files, seed }: { folder: string; files: numb
   await Promise.all(
     Array.from({ length: files }, (_, index) =>
       connection.deliver({ localPath, bytes: FILE_BYTES }, openSsh.directory, `f${index}.bin`, {
-        resumed: false,
         onUploading: async () => undefined,
         signal,
       }),

@@ -8,7 +8,12 @@ import { encodedRecords } from '../records.js';
 const BATCH = 5_000;
 
 /** Fills an archive in ClickHouse with so many records of a code, as a topic brings them: each with its position. */
-export async function run(args: { archive: ClickHouseOptions; code: string; records: number }): Promise<object> {
+export async function run(args: {
+  archive: ClickHouseOptions;
+  code: string;
+  records: number;
+  acceptedAt: number;
+}): Promise<object> {
   await migrateClickHouse(args.archive, systemClock.now());
   const store = await openClickHouseStore({
     ...args.archive,
@@ -16,7 +21,7 @@ export async function run(args: { archive: ClickHouseOptions; code: string; reco
     log: openLog({ level: 'warn' }),
   });
   const records = encodedRecords();
-  const acceptedAt = systemClock.now() - 2 * 3_600_000;
+  const { acceptedAt } = args;
   let bytesWritten = 0;
   for (let first = 0; first < args.records; first += BATCH) {
     const commits = Array.from({ length: Math.min(BATCH, args.records - first) }, (_, index) => {

@@ -1,3 +1,4 @@
+import { timeLimit } from '../../contract/timeLimit.js';
 import { systemClock } from '../../engine/clock.js';
 import { Engine } from '../../engine/engine.js';
 import { openLog } from '../../engine/log.js';
@@ -22,7 +23,7 @@ export async function run(args: { folder: string; server: Server; albums: Albums
   });
   await engine.store.commit(dueAlbums(albums));
   const started = performance.now();
-  await engine.serve(AbortSignal.any([all.signal, AbortSignal.timeout(DEADLINE_MS)]), () => undefined);
+  await engine.serve(timeLimit(DEADLINE_MS, all.signal), () => undefined);
   const seconds = (performance.now() - started) / 1000;
   await engine.close();
   return { seconds };

@@ -1,14 +1,18 @@
-// Dead letters: the list, one of them with its masked record, and the button that sends it again.
+// Dead letters: the list, newest first and page by page, one of them with its masked record, and the button that sends it again.
 import { ask, usePolled } from './data.js';
-import { momentOf } from './format.js';
+import { count, momentOf } from './format.js';
 import { html, useEffect, useState } from './preact.js';
 import { Nothing, Section } from './section.js';
 
-export function Letters({ words }) {
+/** As many as the daemon gives at once. */
+const PAGE = 100;
+
+export function Letters({ words, ledger }) {
   const [again, setAgain] = useState(0);
   const [shown, setShown] = useState();
   const [told, setTold] = useState();
-  const letters = usePolled('/api/dead?state=waiting', 3_000, again);
+  const [before, setBefore] = useState('');
+  const letters = usePolled(`/api/dead?state=waiting&before=${before}`, 3_000, again);
   const sent = (message) => {
     setTold(message);
     setShown(undefined);
@@ -51,7 +55,21 @@ export function Letters({ words }) {
         </div>
       `
       }
+      <${Pages} ...${{ words, letters, before, setBefore }} total=${ledger?.deadLetters ?? 0} />
     <//>
+  `;
+}
+
+/** How many there are besides, and the way to them; nothing where all are shown. */
+function Pages({ words, letters = [], total, before, setBefore }) {
+  if (before === '' && letters.length < PAGE) return null;
+  const last = letters.at(-1)?.id;
+  return html`
+    <p class="pages">
+      <span>${words.shownOf} ${count(letters.length)} / ${count(total)}</span>
+      <button type="button" disabled=${before === ''} onClick=${() => setBefore('')}>${words.newest}</button>
+      <button type="button" disabled=${letters.length < PAGE} onClick=${() => setBefore(last)}>${words.older}</button>
+    </p>
   `;
 }
 

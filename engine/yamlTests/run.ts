@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Observer } from '../../contract/context.js';
 import { IovError } from '../../contract/error.js';
 import type { Store, WindowRow } from '../../contract/store.js';
+import { timeLimit } from '../../contract/timeLimit.js';
 import { parseStrictJson } from '../../notice/strictJson.js';
 import { SimulatedClock } from '../clock.js';
 import type { CheckedConfig } from '../config.js';
@@ -121,7 +122,7 @@ async function runStep(
     const { store } = engine;
     const before = await archivedIn(store);
     const lastLetter = store.deadLetters({ limit: LETTERS_MAX }).at(-1)?.id ?? 0;
-    const signal = AbortSignal.timeout(STEP_MS_MAX);
+    const signal = timeLimit(STEP_MS_MAX);
     await engine.once(run, { signal, ...(cutoff !== undefined && { cutoff }) }).catch((thrown: unknown) => {
       if (failed.length === 0) failed.push(failureOf(IovError.from(thrown)));
     });

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { ClickHouseClient } from '@clickhouse/client';
 import { IovError } from '../../contract/error.js';
+import { timeLimit } from '../../contract/timeLimit.js';
 import { clickHouseFailed } from './failures.js';
 import type { Sql } from './sql.js';
 
@@ -115,7 +116,7 @@ export class ClickHouseServer {
   }
 
   async #ask({ rows, ...asked }: Request, timeoutMs = this.#options.requestTimeoutMs): Promise<Readable> {
-    const deadline = AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#closing.signal]);
+    const deadline = timeLimit(timeoutMs, this.#closing.signal);
     const late = () => new Error(`no answer within ${timeoutMs} ms`);
     const request = { ...asked, ...(rows && { values: Readable.from([rows]) }), abort_signal: deadline };
     const { stream } = await this.#client.exec(request).catch((thrown: unknown) => {

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { backOff } from '../../contract/backOff.js';
 import type { Log } from '../../contract/context.js';
 import { IovError } from '../../contract/error.js';
+import { timeLimit } from '../../contract/timeLimit.js';
 import type { BatchBounds } from './batches.js';
 import { encodedRows } from './recordRow.js';
 import type { Spool } from './spool.js';
@@ -53,7 +54,7 @@ export class Shipper {
   async shippedBefore(cutoffMs: number, timeoutMs: number): Promise<void> {
     const last = this.#means.spool.lastHeldBefore(cutoffMs);
     if (last === undefined) return;
-    const late = AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#stop.signal]);
+    const late = timeLimit(timeoutMs, this.#stop.signal);
     this.poke();
     while (!this.#means.spool.hasLeft(last)) {
       if (late.aborted)

@@ -103,16 +103,11 @@ export class Cards {
 function cardState(row: CardRow): CardState {
   const registration = side(row.registration, row.registration_at);
   const card = side(row.card, row.card_at);
-  return {
-    iccid: row.iccid,
-    ...(registration && {
-      registration: row.person === null ? registration : { ...registration, person: row.person },
-    }),
-    ...(card && { card }),
-  };
+  if (registration && row.person !== null) registration.person = row.person;
+  return { iccid: row.iccid, ...(registration && { registration }), ...(card && { card }) };
 }
 
 function side(text: string | null, updatedAt: number | null): (CardContent & { updatedAt: number }) | undefined {
   if (text === null) return undefined;
-  return { ...(JSON.parse(text) as CardContent), updatedAt: updatedAt ?? 0 };
+  return Object.assign(JSON.parse(text) as CardContent, { updatedAt: updatedAt ?? 0 });
 }

@@ -22,7 +22,8 @@ const LETTERS_LISTED_MAX = 10_000;
 /** What could not be handled, with its reason. */
 export class DeadLetters {
   readonly #put: Statement;
-  readonly #list: Statement<DeadLetterRow>;
+  readonly #oldest: Statement<DeadLetterRow>;
+  readonly #newest: Statement<DeadLetterRow>;
   readonly #get: Statement<DeadLetterRow>;
   readonly #retried: Statement;
   readonly #moved: Statement;
@@ -38,10 +39,14 @@ export class DeadLetters {
        ON CONFLICT DO UPDATE SET code = excluded.code, reason = excluded.reason, tags = excluded.tags,
          request_id = excluded.request_id, iccid = excluded.iccid, raw = excluded.raw, at = excluded.at, state = 'waiting'`,
     );
-    this.#list = database.prepare(
-      `SELECT ${listed} FROM dead_letters
-       WHERE id > @afterId AND pipeline = coalesce(@pipeline, pipeline) AND code = coalesce(@code, code) AND state = coalesce(@state, state) ORDER BY id LIMIT @limit`,
-    );
+    const list = (order: 'ASC' | 'DESC') =>
+      database.prepare<unknown[], DeadLetterRow>(
+        `SELECT ${listed} FROM dead_letters
+         WHERE id > @afterId AND id < @beforeId AND pipeline = coalesce(@pipeline, pipeline) AND code = coalesce(@code, code)
+           AND state = coalesce(@state, state) ORDER BY id ${order} LIMIT @limit`,
+      );
+    this.#oldest = list('ASC');
+    this.#newest = list('DESC');
     this.#get = database.prepare(`SELECT ${listed}, raw FROM dead_letters WHERE id = ?`);
     this.#retried = database.prepare(`UPDATE dead_letters SET state = 'retried' WHERE id = ?`);
     this.#moved = database.prepare('UPDATE dead_letters SET reason = ?, raw = ? WHERE pipeline = ? AND origin = ?');
@@ -62,11 +67,12 @@ export class DeadLetters {
     this.#put.run(pipeline, origin, code, reason + dropped, JSON.stringify(tags), requestId, iccid, kept, at);
   }
 
-  /** Oldest first, without the items themselves; at most `limit`, and those after `afterId` next. */
-  list({ pipeline, code, state, afterId = 0, limit = LETTERS_LISTED_DEFAULT }: DeadLetterFilter = {}): DeadLetter[] {
-    return this.#list
-      .all({ afterId, pipeline, code, state, limit: Math.min(limit, LETTERS_LISTED_MAX) })
-      .map(deadLetter);
+  /** Without the items themselves; at most `limit`, and those after `afterId`, or before `beforeId`, next. */
+  list(filter: DeadLetterFilter = {}): DeadLetter[] {
+    const { pipeline, code, state, afterId = 0, beforeId = Number.MAX_SAFE_INTEGER } = filter;
+    const limit = Math.min(filter.limit ?? LETTERS_LISTED_DEFAULT, LETTERS_LISTED_MAX);
+    const list = filter.beforeId === undefined ? this.#oldest : this.#newest;
+    return list.all({ afterId, beforeId, pipeline, code, state, limit }).map(deadLetter);
   }
 
   get(id: number): DeadLetter | undefined {

@@ -30,6 +30,7 @@ const STAGES = ['half', 'lastHalfHour', 'expired'] as const;
 export class DueFiles {
   readonly #insert: Statement;
   readonly #forget: Statement;
+  readonly #setCards: Statement;
   readonly #get: Statement<StoredDueFile>;
   readonly #ofRequest: Statement<StoredDueFile>;
   readonly #ofCard: Statement<StoredDueFile>;
@@ -48,6 +49,7 @@ export class DueFiles {
        VALUES (@name, @content, @requestId, @code, @iccid, @at, @at + @withinMs, CAST(@at + @withinMs / 2 AS INTEGER)) ON CONFLICT DO NOTHING`,
     );
     this.#forget = database.prepare(`DELETE FROM due_files WHERE name = ? AND iccid = ? AND state = 'failed'`);
+    this.#setCards = database.prepare('UPDATE due_files SET iccid = ? WHERE name = ?');
     this.#get = database.prepare('SELECT * FROM due_files WHERE name = ?');
     this.#ofRequest = database.prepare('SELECT * FROM due_files WHERE request_id = ? ORDER BY id LIMIT 100');
     this.#ofCard = database.prepare('SELECT * FROM due_files WHERE iccid = ? ORDER BY id LIMIT 100');
@@ -87,11 +89,13 @@ export class DueFiles {
 
   add(file: NewDueFile, at: number): void {
     if (file.withinMs <= 0) throw new IovError('INTERNAL', `${file.name}: expected a time in the future`);
-    if (this.#insert.run({ ...file, at }).changes > 0) return;
-    // asked for once more after nobody tried any more: due anew, behind whoever has looked through the others
-    if (this.#forget.run(file.name, file.iccid).changes > 0) return void this.#insert.run({ ...file, at });
+    if (this.#insert.run(bound(file, at)).changes > 0) return;
     const known = this.#get.get(file.name);
-    if (known?.iccid !== file.iccid)
+    const iccid = file.forMore && known ? withCard(known.iccid, file.iccid) : file.iccid;
+    if (known && file.forMore) this.#setCards.run(iccid, file.name);
+    // asked for once more after nobody tried any more: due anew, behind whoever has looked through the others
+    if (this.#forget.run(file.name, iccid).changes > 0) return void this.#insert.run(bound({ ...file, iccid }, at));
+    if (!file.forMore && known?.iccid !== iccid)
       throw new IovError('REQUEST_REUSED', `${file.name} is due already, for another card`);
   }
 
@@ -125,12 +129,6 @@ export class DueFiles {
     this.#failed.run({ name, reason, final: final ? 1 : 0, at });
   }
 
-  /** The peer has refused the command: nothing will come of it. */
-  refused(requestId: string, reason: string, at: number): void {
-    for (const { name, state } of this.#ofRequest.all(requestId))
-      if (state === 'open') this.failed(name, reason, true, at);
-  }
-
   /** Inside a transaction: files that have reached a stage, which is noted. */
   alarms(nowMs: number, limit: number): DueAlarm[] {
     return this.#alarms.all({ nowMs, limit }).map((row) => {
@@ -154,6 +152,10 @@ export class DueFiles {
     }));
   }
 }
+
+const bound = ({ forMore: _, ...file }: NewDueFile, at: number) => ({ ...file, at });
+
+const withCard = (iccids: string, iccid: string) => [...new Set([...iccids.split(','), iccid])].join(',');
 
 function dueFile(row: StoredDueFile): TimedDueFile {
   return {

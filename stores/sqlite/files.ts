@@ -1,6 +1,6 @@
 import { IovError } from '../../contract/error.js';
 import type { FilePlan, FileState } from '../../contract/file.js';
-import type { FileRow, NewFile } from '../../contract/store.js';
+import type { FileRow, NewFile, PackedRow } from '../../contract/store.js';
 import type { Database, Statement } from './database.js';
 
 interface StoredFile {
@@ -15,6 +15,7 @@ interface StoredFile {
   path: string | null;
   bytes: number | null;
   sm3: string | null;
+  steps: string | null;
   packed_at: number | null;
   delivered_at: number | null;
   remote_path: string | null;
@@ -42,9 +43,12 @@ export class Files {
       `INSERT INTO files (base_name, window_id, plan, from_position, to_position, state, planned_at)
        VALUES (?, ?, ?, ?, ?, 'planned', ?) ON CONFLICT DO NOTHING`,
     );
+    // other bytes than those that were uploading: none of them can have arrived
     this.#packed = database.prepare(
-      `UPDATE files SET state = CASE state WHEN 'planned' THEN 'packed' ELSE state END,
-       packed_name = ?, path = ?, bytes = ?, sm3 = ?, packed_at = ? WHERE base_name = ?`,
+      `UPDATE files SET
+         state = CASE WHEN state = 'planned' OR (state = 'uploading' AND sm3 IS NOT @sm3) THEN 'packed' ELSE state END,
+         packed_name = @packedName, path = @path, bytes = @bytes, sm3 = @sm3, steps = @steps, packed_at = @nowMs
+       WHERE base_name = @baseName`,
     );
     this.#uploading = database.prepare(
       `UPDATE files SET state = 'uploading' WHERE base_name = ? AND state <> 'delivered'`,
@@ -73,13 +77,9 @@ export class Files {
   }
 
   /** Gives the digest that the file had when it was packed before, if it was. */
-  packed(
-    baseName: string,
-    packed: { packedName: string; path: string; bytes: number; sm3: string },
-    nowMs: number,
-  ): string | undefined {
+  packed(baseName: string, packed: PackedRow, nowMs: number): string | undefined {
     const before = this.#known(baseName).sm3;
-    this.#packed.run(packed.packedName, packed.path, packed.bytes, packed.sm3, nowMs, baseName);
+    this.#packed.run({ ...packed, steps: packed.steps ?? null, nowMs, baseName });
     return before;
   }
 
@@ -113,6 +113,7 @@ function fileRow(row: StoredFile): TimedFile {
     ...(row.path !== null && { path: row.path }),
     ...(row.bytes !== null && { bytes: row.bytes }),
     ...(row.sm3 !== null && { sm3: row.sm3 }),
+    ...(row.steps !== null && { steps: row.steps }),
     state: row.state,
     plannedAt: row.planned_at,
     ...(row.packed_at !== null && { packedAt: row.packed_at }),

@@ -14,8 +14,11 @@ import type {
   DueFileFilter,
   Effect,
   FileRow,
+  KnownPosition,
   NewFile,
+  PackedRow,
   Position,
+  PositionFilter,
   Store,
   StoreStatus,
   Transaction,
@@ -158,10 +161,7 @@ export abstract class Ledger implements Omit<Store, RecordMethods> {
     return this.run('planning a file', () => this.files.plan(file, this.clock.now()));
   }
 
-  filePacked(
-    baseName: string,
-    packed: { packedName: string; path: string; bytes: number; sm3: string },
-  ): Promise<void> {
+  filePacked(baseName: string, packed: PackedRow): Promise<void> {
     return this.step(() => {
       const before = this.files.packed(baseName, packed, this.clock.now());
       if (before === undefined || before === packed.sm3) return;
@@ -198,6 +198,10 @@ export abstract class Ledger implements Omit<Store, RecordMethods> {
 
   position(pipeline: string, source: string): Position | undefined {
     return this.transactions.read('reading a position', () => this.windows.position(pipeline, source));
+  }
+
+  positions(pipeline: string, filter: PositionFilter): KnownPosition[] {
+    return this.transactions.read('reading positions', () => this.windows.positions(pipeline, filter));
   }
 
   status(): StoreStatus {

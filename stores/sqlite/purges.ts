@@ -1,4 +1,12 @@
-import { nothingPurged, type OldKind, PURGED, type Purged, type PurgeRow, type Purges } from '../../contract/purge.js';
+import {
+  type AsideFile,
+  nothingPurged,
+  type OldKind,
+  PURGED,
+  type Purged,
+  type PurgeRow,
+  type Purges,
+} from '../../contract/purge.js';
 import type { Cards } from './cards.js';
 import type { Database, Statement } from './database.js';
 
@@ -45,6 +53,7 @@ const OLD: Record<OldKind, Old> = {
     since: 'delivered_at',
     only: `state = 'delivered' AND NOT EXISTS (SELECT 1 FROM windows WHERE windows.id = t.window_id AND windows.state = 'open')`,
   },
+  positions: { table: 'positions', row: 'id', since: 'gone_at', only: 'true' },
 };
 
 interface OldRow {
@@ -72,6 +81,7 @@ export class PurgeRows {
   readonly #delete: Record<OfCard, Statement>;
   readonly #totals: Statement;
   readonly #old: Record<OldKind, { look: Statement<OldRow>; take: Statement }>;
+  readonly #waited: Statement<number>;
   readonly #begin: Statement<number>;
   readonly #add: Statement;
   readonly #end: Statement;
@@ -106,14 +116,24 @@ export class PurgeRows {
         `SELECT ${row} AS row, coalesce(${since} < @beforeMs AND ${only}, 0) AS goes, ${begun ? `${begun} >= @beforeMs` : '0'} AS young
          FROM ${table} t WHERE ${row} > @afterRow ORDER BY ${row} LIMIT @limit`,
       ),
-      take: database.prepare(`DELETE FROM ${table} WHERE ${row} = ?`),
+      // looked at once more: it may have become young meanwhile, as the position of a file that is there again
+      take: database.prepare(`DELETE FROM ${table} AS t WHERE ${row} = @row AND ${since} < @beforeMs AND ${only}`),
     });
     this.#old = {
       dueFiles: old(OLD.dueFiles),
       deadLetters: old(OLD.deadLetters),
       samples: old(OLD.samples),
       files: old(OLD.files),
+      positions: old(OLD.positions),
     };
+    // A row whose own term is over asks for nothing: it has gone by now, or would have gone if this were no dry run.
+    this.#waited = database
+      .prepare<unknown[], number>(
+        `SELECT EXISTS (SELECT 1 FROM due_files WHERE name = @baseName AND due_at >= @beforeMs)
+         OR EXISTS (SELECT 1 FROM dead_letters t WHERE state = 'waiting' AND instr(CAST(raw AS TEXT), @pathEnd) > 0
+           AND NOT (at < @beforeMs AND ${noCard}))`,
+      )
+      .pluck();
     this.#begin = database
       .prepare<unknown[], number>('INSERT INTO purges (started_at, after_service_days) VALUES (?, ?) RETURNING id')
       .pluck();
@@ -148,9 +168,23 @@ export class PurgeRows {
       old: async (purge, kind, rows) => {
         const found = read(() => this.#old[kind].look.all(rows));
         const going = found.filter(({ goes }) => goes === 1).map(({ row }) => row);
-        if (purge !== undefined && going.length > 0) await commit(() => this.#take(purge, kind, going));
+        let purged = going.length;
+        if (purge !== undefined && purged > 0) {
+          await commit(() => {
+            purged = this.#take(purge, kind, going, rows.beforeMs);
+          });
+        }
         const isEnd = found.length < rows.limit || found.some(({ young }) => young === 1);
-        return { purged: going.length, afterRow: isEnd ? undefined : found.at(-1)?.row };
+        return { purged, afterRow: isEnd ? undefined : found.at(-1)?.row };
+      },
+      aside: async (purge, files, { beforeMs, remove }) => {
+        if (purge === undefined) return read(() => files.filter((file) => !this.#isWaitedFor(file, beforeMs)).length);
+        let gone = 0;
+        await commit(() => {
+          gone = files.filter((file) => !this.#isWaitedFor(file, beforeMs) && remove(file)).length;
+          if (gone > 0) this.#add.run({ ...nothingPurged(), asideFiles: gone, purge });
+        });
+        return gone;
       },
       end: async (purge, kept, vacuum) => {
         await commit(() => void this.#end.run(now(), kept, purge));
@@ -191,9 +225,16 @@ export class PurgeRows {
     return gone;
   }
 
-  #take(purge: number, kind: OldKind, rows: readonly number[]): void {
-    for (const row of rows) this.#old[kind].take.run(row);
-    this.#add.run({ ...nothingPurged(), [kind]: rows.length, purge });
+  #take(purge: number, kind: OldKind, rows: readonly number[], beforeMs: number): number {
+    const purged = rows.reduce((sum, row) => sum + this.#old[kind].take.run({ row, beforeMs }).changes, 0);
+    this.#add.run({ ...nothingPurged(), [kind]: purged, purge });
+    return purged;
+  }
+
+  /** The letter of a file holds its path as JSON. */
+  #isWaitedFor({ name, baseName }: AsideFile, beforeMs: number): boolean {
+    const pathEnd = JSON.stringify(`/${name}`).slice(1);
+    return this.#waited.get({ baseName, beforeMs, pathEnd }) === 1;
   }
 
   /** The write-ahead log holds pages as they were; folded into the file and cut to nothing it holds none. Waits for nobody. */

@@ -3,7 +3,7 @@ import { copyFile, lchown, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { IovError } from '../../contract/error.js';
 import type { Seal } from '../../contract/seal.js';
-import { sync } from '../../files/plainFile.js';
+import { sync, syncDirectory } from '../../files/plainFile.js';
 import { type Database, sealAnew, sqlite, sqliteCode, storeFailed, unseal } from './database.js';
 
 /**
@@ -24,7 +24,7 @@ export async function rekey(path: string, from: Seal | undefined, to: Seal | und
     await withDatabase(copy, from, (database) => sealAnew(database, to));
     await sync(copy);
     await rename(copy, path);
-    await sync(dirname(path));
+    await syncDirectory(dirname(path));
   } catch (thrown) {
     throw storeFailed(thrown, `rekeying ${path}`);
   } finally {

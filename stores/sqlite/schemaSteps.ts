@@ -280,4 +280,21 @@ export const steps: readonly string[] = [
     ON CONFLICT DO UPDATE SET requests = requests + 1, first_accepted_at = min(first_accepted_at, excluded.first_accepted_at),
       last_accepted_at = max(last_accepted_at, excluded.last_accepted_at);
   `,
+  `
+  -- gone_at: since when the file that a position is of has not been found where it was. Rows are numbered, for a purge.
+  CREATE TABLE positions_2 (
+    id INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, source TEXT NOT NULL,
+    offset INTEGER NOT NULL, line INTEGER NOT NULL, fingerprint TEXT NOT NULL, gone_at INTEGER,
+    UNIQUE (pipeline, source)
+  ) STRICT;
+  INSERT INTO positions_2 SELECT NULL, pipeline, source, offset, line, fingerprint, NULL FROM positions;
+  DROP TABLE positions;
+  ALTER TABLE positions_2 RENAME TO positions;
+  ALTER TABLE purges ADD COLUMN positions INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE purges ADD COLUMN aside_files INTEGER NOT NULL DEFAULT 0;
+  `,
+  `
+  -- Digest of the steps that packed a file: what was packed by others is packed again before it is delivered.
+  ALTER TABLE files ADD COLUMN steps TEXT;
+  `,
 ];

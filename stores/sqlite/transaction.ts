@@ -39,13 +39,14 @@ export function transactionOf(parts: TransactionParts, { id, now, acceptedAt, af
     deadLetterMoved: (letter) => parts.deadLetters.moved(letter),
     deadLetterMended: (pipeline, origin) => parts.deadLetters.mended(pipeline, origin),
     setPosition: (pipeline, source, position) => parts.windows.setPosition(pipeline, source, position),
+    positionGone: (pipeline, source, isGone) =>
+      parts.windows.positionGone(pipeline, source, isGone ? now() : undefined),
     planFile: (file) => parts.files.plan(file, acceptedAt()),
     // deadlines go by the clock as it is, and not by that of the archive, which never goes back
     addDueFile: (file) => parts.dueFiles.add(file, now()),
     dueFileAsked: (name) => parts.dueFiles.asked(name, now()),
     dueFileDelivered: (name) => parts.dueFiles.delivered(name, now()),
     dueFileFailed: (name, reason, final) => parts.dueFiles.failed(name, reason, final, now()),
-    dueFilesRefused: (requestId, reason) => parts.dueFiles.refused(requestId, reason, now()),
     addSample: (sample) => parts.samples.add(sample, acceptedAt()),
     receiveFile: (file) => parts.received.receive(file),
     loadRecords: (file, from, records) => parts.received.load(file, from, records, acceptedAt()),

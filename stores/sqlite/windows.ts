@@ -1,6 +1,6 @@
 import { IovError } from '../../contract/error.js';
 import type { WindowKey } from '../../contract/file.js';
-import type { Position, StoreStatus, WindowRow } from '../../contract/store.js';
+import type { KnownPosition, Position, PositionFilter, StoreStatus, WindowRow } from '../../contract/store.js';
 import { windowName } from '../../notice/batch.js';
 import { cutoffOf } from '../../notice/cutoff.js';
 import { coveredBy, endsLater } from '../refusals.js';
@@ -55,6 +55,8 @@ export class Windows {
   readonly #holding: Statement<StoredWindow>;
   readonly #getPosition: Statement<Position>;
   readonly #setPosition: Statement;
+  readonly #positions: Statement<{ source: string; gone: number }>;
+  readonly #positionGone: Statement;
 
   constructor(database: Database, archive: Archive) {
     this.#archive = archive;
@@ -99,9 +101,14 @@ export class Windows {
       'SELECT offset, line, fingerprint FROM positions WHERE pipeline = ? AND source = ?',
     );
     this.#setPosition = database.prepare(
-      `INSERT INTO positions VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
-       SET offset = excluded.offset, line = excluded.line, fingerprint = excluded.fingerprint`,
+      `INSERT INTO positions (pipeline, source, offset, line, fingerprint) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+       SET offset = excluded.offset, line = excluded.line, fingerprint = excluded.fingerprint, gone_at = NULL`,
     );
+    this.#positions = database.prepare(
+      `SELECT source, gone_at IS NOT NULL AS gone FROM positions
+       WHERE pipeline = @pipeline AND source > @after AND substr(source, 1, length(@prefix)) = @prefix ORDER BY source LIMIT @limit`,
+    );
+    this.#positionGone = database.prepare('UPDATE positions SET gone_at = ? WHERE pipeline = ? AND source = ?');
   }
 
   /** Inside a transaction: the window as it was planned, or planned now. */
@@ -193,6 +200,15 @@ export class Windows {
 
   setPosition(pipeline: string, source: string, { offset, line, fingerprint }: Position): void {
     this.#setPosition.run(pipeline, source, offset, line, fingerprint);
+  }
+
+  positions(pipeline: string, filter: PositionFilter): KnownPosition[] {
+    return this.#positions.all({ pipeline, ...filter }).map(({ source, gone }) => ({ source, isGone: gone === 1 }));
+  }
+
+  /** @param goneAt undefined where its file is there again */
+  positionGone(pipeline: string, source: string, goneAt: number | undefined): void {
+    this.#positionGone.run(goneAt, pipeline, source);
   }
 
   #known(key: WindowKey, direct: 0 | 1): WindowRow | undefined {

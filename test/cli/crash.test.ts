@@ -10,7 +10,7 @@ pipelines:
 `;
 
 t.test('a crash that nobody foresaw is one line of the log, and ends with 2, which is started again', async (t) => {
-  const folder = t.testdir();
+  const folder = t.testdir({ in: {} });
   writeSite(folder, { 'pipeline.yaml': WATCH });
   for (const how of ['throw new RangeError(words)', 'Promise.reject(new RangeError(words))']) {
     const crash = `process.on('SIGUSR2', () => { const words = 'about 张三'; ${how}; })`;

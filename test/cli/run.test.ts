@@ -1,9 +1,13 @@
+import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { iovpipe } from '../support/cli.js';
+import { IovpipeProcess } from '../support/iovpipeProcess.js';
 import { cardRecord } from '../support/records.js';
 import { type SiteFiles, writeSite } from '../support/site.js';
+import { within } from '../support/within.js';
 
 delete process.env.FORCE_COLOR; // as the test runner may have set it
 
@@ -97,4 +101,26 @@ t.test('the log for people', async (t) => {
   t.teardown(() => delete process.env.FORCE_COLOR);
   t.match((await iovpipe(['run', '--log-format', 'pretty'], folder)).stderr, '\x1b[36minfo');
   t.match(await iovpipe(['run', '--log-format', 'xml'], folder), { code: 64, stderr: /expected json or pretty/ });
+});
+
+t.test('a stop that comes while the archive is opened, and says nothing, has its bound, too', async (t) => {
+  t.setTimeout(90_000);
+  const sockets = new Set<Socket>();
+  const silent = createServer((socket) => void sockets.add(socket.on('error', () => undefined)));
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+  const { port } = silent.address() as AddressInfo;
+  const folder = t.testdir();
+  const archive = `archive: { clickhouse: { url: "http://127.0.0.1:${port}", ledger: var/ledger.db } }\ndrainMs: 1000\n`;
+  const files = site(COUNT);
+  writeSite(folder, { ...files, 'pipeline.yaml': files['pipeline.yaml']!.replace(/^archive: .*\n/m, archive) });
+  const run = new IovpipeProcess(['run', 'pipeline.yaml'], folder);
+  t.teardown(() => run.signal('SIGKILL'));
+  await within(30_000, 'a call for the archive', once(silent, 'connection'));
+  run.signal('SIGTERM');
+  t.same(await within(40_000, 'the end', run.ended), { code: 2, signal: null }, run.words);
 });

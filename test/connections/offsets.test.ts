@@ -40,3 +40,24 @@ t.test('what has settled is forgotten, also where one offset settles late', (t) 
   t.equal(offsets.underWay, 0);
   t.end();
 });
+
+t.test('where a partition ends is reached once what began before has settled', (t) => {
+  const offsets = new Offsets();
+  offsets.ended(0);
+  t.equal(offsets.next, 0, 'an empty one');
+  offsets.ended(3);
+  t.equal(offsets.next, 3, 'one with nothing but a transaction that was taken back');
+  const message = offsets.begin(5);
+  offsets.ended(7);
+  t.equal(offsets.next, 5);
+  offsets.settle(message);
+  t.equal(offsets.next, 7);
+  const later = offsets.begin(8);
+  offsets.ended(7);
+  offsets.ended(9);
+  t.equal(offsets.next, 8, 'an end that came late says nothing');
+  offsets.settle(later);
+  t.equal(offsets.next, 9);
+  t.equal(offsets.underWay, 0);
+  t.end();
+});

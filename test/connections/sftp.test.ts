@@ -20,7 +20,11 @@ t.test('delivery to a real OpenSSH', { skip }, async (t) => {
 async function tests(t: Test, openssh: OpenSsh): Promise<void> {
   const signal = new AbortController().signal;
   const deliver = (client: SftpConnection, file: LocalFile, resumed = false) =>
-    client.deliver(file, openssh.directory, file.name, { resumed, onUploading: async () => undefined, signal });
+    client.deliver(file, openssh.directory, file.name, {
+      resumed: () => resumed,
+      onUploading: async () => undefined,
+      signal,
+    });
   const received = (name: string) => readFile(join(openssh.directory, name));
   const leftovers = async () => (await readdir(openssh.directory)).filter((name) => name.endsWith('.tmp'));
   const clear = async () => {

@@ -25,7 +25,11 @@ t.test('delivery to a real OpenSSH over a bad line', { skip }, async (t) => {
 async function tests(t: Test, openssh: OpenSsh): Promise<void> {
   const signal = new AbortController().signal;
   const deliver = (client: SftpConnection, file: LocalFile, resumed = false) =>
-    client.deliver(file, openssh.directory, file.name, { resumed, onUploading: async () => undefined, signal });
+    client.deliver(file, openssh.directory, file.name, {
+      resumed: () => resumed,
+      onUploading: async () => undefined,
+      signal,
+    });
   const received = (name: string) => readFile(join(openssh.directory, name));
   const leftovers = async () => (await readdir(openssh.directory)).filter((name) => name.endsWith('.tmp'));
   const clear = async () => {
@@ -35,7 +39,7 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
 
   t.afterEach(clear);
 
-  t.test('a whole .tmp is written over, never cut short: a rename that comes late finds all of it', async (t) => {
+  t.test('a whole .tmp of these bytes is written over, never cut short: a late rename finds all of it', async (t) => {
     const proxy = await FaultProxy.start(openssh);
     const client = await sftpClient(await proxied(proxy.port));
     t.teardown(() => Promise.all([client.close(), proxy.stop()]));
@@ -44,10 +48,13 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
     await writeFile(tmp, file.content);
     const sizes = new Set<number | undefined>();
     proxy.on('bytes', () => sizes.add(statSync(tmp, { throwIfNoEntry: false })?.size));
-    await deliver(client, file);
+    await deliver(client, file, true);
     sizes.delete(undefined); // once renamed
     t.same([...sizes], [file.bytes]);
     t.ok(proxy.bytes > file.bytes, 'it was sent again');
+    await writeFile(tmp, Buffer.alloc(file.bytes));
+    await deliver(client, file);
+    t.ok(sizes.has(0), 'control: what other bytes left is dropped');
   });
 
   t.test('a stalled peer passes the deadline, its connection is replaced, and the file arrives', async (t) => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createCipheriv } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import fc from 'fast-check';
 import smCrypto from 'sm-crypto';
 import t from 'tap';
@@ -174,6 +174,42 @@ t.test('what cannot be decrypted is UNDECRYPTABLE, whatever came', async (t) => 
   const spoiled = createCipher(options('sm4-cbc')).encryptText('x'.repeat(60));
   for (const text of ['', '!', spoiled.slice(0, -4), `${spoiled}!`, spoiled.replace(/^./, '*')]) {
     t.throws(() => createCipher(options('sm4-cbc')).decryptText(text), { code: 'UNDECRYPTABLE' }, text);
+  }
+});
+
+t.test('what a cipher was given before, sound or spoiled, changes nothing of the next text', async () => {
+  const iv = Buffer.alloc(16, 5);
+  for (const name of ['sm4-cbc', 'aes-256-cbc'] as const) {
+    const each = options(name);
+    const cipher = createCipher(each);
+    const decipher = (bytes: Uint8Array) => {
+      const engine = createDecipheriv(name, Buffer.from(each.key, 'hex'), bytes.subarray(0, 16));
+      return Buffer.concat([engine.update(bytes.subarray(16)), engine.final()]);
+    };
+    const outcome = (decrypt: (bytes: Uint8Array) => Uint8Array, bytes: Uint8Array): string => {
+      try {
+        return Buffer.from(decrypt(bytes)).toString('hex');
+      } catch {
+        return 'refused';
+      }
+    };
+    const unpadded = (block: Uint8Array): Buffer => {
+      const engine = createCipheriv(name, Buffer.from(each.key, 'hex'), iv).setAutoPadding(false);
+      return Buffer.concat([iv, engine.update(block)]);
+    };
+    // blocks that end like padding, or nearly so: none of it, too much of it, one byte of it another
+    const endings = fc.tuple(fc.nat(2), fc.nat(18), fc.nat(17)).map(([blocks, padding, other]) => {
+      const bytes = Buffer.alloc(16 * (blocks + 1), padding);
+      bytes[bytes.length - 1 - Math.min(other, bytes.length - 2)] = other === 0 ? padding : 1;
+      return unpadded(bytes);
+    });
+    const sound = fc.uint8Array({ maxLength: 70 }).map((bytes) => cipher.encrypt(bytes));
+    fc.assert(
+      fc.property(fc.array(fc.oneof(sound, endings, fc.uint8Array({ maxLength: 70 })), { maxLength: 8 }), (all) =>
+        all.every((bytes) => outcome((one) => cipher.decrypt(one), bytes) === outcome(decipher, bytes)),
+      ),
+      { seed: 6, numRuns: 300 },
+    );
   }
 });
 

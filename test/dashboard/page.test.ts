@@ -84,6 +84,44 @@ t.test('the page shows a demo day, finds a registration, and sends a dead letter
   );
 });
 
+t.test(
+  'of many dead letters the newest come first, with how many there are, and the older by pages',
+  { skip },
+  async (t) => {
+    if (!browser) return;
+    const day = await runDay(
+      { folder: t.testdir(), records: 3, photos: 0, bytesMax: 30_000, seed: 5, log: keptLog() },
+      { phase: () => {}, done: () => {}, page: () => {} },
+    );
+    t.teardown(() => day.world.stop());
+    const letter = { pipeline: 'accounts-in', code: 'RECORD_INVALID', tags: {} };
+    const numbers = Array.from({ length: 250 }, (_, at) => at + 1);
+    await day.operator.engine.store.commit(
+      numbers.map((number) => (transaction) => {
+        transaction.addDeadLetter({ ...letter, origin: `${number}`, reason: `letter ${number}.` });
+      }),
+    );
+    const { page, wrong } = await openPage(browser, day.operator.page, DESK);
+    const shows = (first: number) =>
+      page.locator('tbody tr:first-child .reason', { hasText: `letter ${first}.` }).waitFor();
+    const button = (name: string) => page.getByRole('button', { name, exact: true });
+    const rows = page.locator('#letters tbody tr');
+    await shows(250);
+    t.equal(await rows.count(), 100);
+    await page.locator('.pages', { hasText: '100 / 250' }).waitFor();
+    t.strictSame(await faultsOf(page), []);
+    await button('Older').click();
+    await shows(150);
+    await button('Older').click();
+    await shows(50);
+    t.equal(await rows.count(), 50);
+    t.ok(await button('Older').isDisabled(), 'there are no more');
+    await button('Newest').click();
+    await shows(250);
+    t.strictSame(wrong, []);
+  },
+);
+
 t.test('everything on the page can be reached by keyboard, in the order it is read', { skip }, async (t) => {
   if (!browser) return;
   const day = await runDay(

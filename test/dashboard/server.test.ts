@@ -38,6 +38,7 @@ t.test('the page and its answers: nothing is framed, cached or loaded from elsew
   t.equal((await ask('/api/live', { method: 'HEAD' })).status, 405, 'no stream without a reader');
   t.match(await ask('/api/dead/1/retry'), { status: 405, headers: { allow: 'POST' } });
   t.match(await ask('/api/dead/1'), { status: 404, body: /no dead letter 1/ });
+  t.match(await ask('/api/dead?before=x'), { status: 404, body: /expected after=ID, before=ID/ });
   t.match(await ask('/api/dead?pipeline=no%20name'), { status: 404, body: /expected pipeline=NAME/ });
   t.match(await ask('/api/trace?key='), { status: 404, body: /expected a RequestID/ });
   t.equal((await ask(`/api/trace?key=${'x'.repeat(9_000)}`)).status, 431);

@@ -151,6 +151,7 @@ pipelines:
     operators:
       - authenticate: {}
       - decrypt: { field: EncryptUserInfo, table: 8 }
+      - expect: { file: KH, unnameable: pass }
       - limitCards: { max: 3 }
       - join: { cards: ICCID }
       - order: { table: 12 }
@@ -265,6 +266,18 @@ t.test('cards that wait for the operator’s own data, two messages with the sam
       'the registration waits',
     );
   }
+  const { store } = us.engine;
+  const due = store.dueFiles({ content: 'KH', state: 'open', limit: 10 });
+  const cards = due.map(({ requestId, iccid }) => [requestId, iccid.split(',').sort()]).sort();
+  const iccids = cardsOf(1, 2, 3).map(({ ICCID }) => ICCID);
+  t.same(
+    cards,
+    [
+      ['R1', iccids.sort()],
+      ['R2', iccids],
+    ],
+    'pictures of a message are those of each of its cards',
+  );
 });
 
 t.test('one card too many fails the message, and is kept; the others stay', async (t) => {

@@ -18,7 +18,7 @@ const HERE = '89860000000000000002';
 const TERM_OVER = DAY_16_MS + 800 * DAY_MS;
 
 function order(directories: readonly string[] = [], dryRun = false): PurgeOrder {
-  return { afterServiceDays: 731, directories, site, dryRun };
+  return { afterServiceDays: 731, directories, aside: [], site, dryRun };
 }
 
 /** A card whose service has ended, and one in service, with their pictures; both exported. */
@@ -246,7 +246,7 @@ t.test('the engine purges on its schedule, beginning with the first turn after i
     ...log,
     info: (fields: object, message: string) => void told.emit('info', `${message} ${JSON.stringify(fields)}`),
   };
-  const retention = { afterServiceDays: 731, at: '30 3 * * *', directories: [pictures] };
+  const retention = { afterServiceDays: 731, at: '30 3 * * *', directories: [pictures], aside: [] };
   const stop = new AbortController();
   const kept = keepRetention(
     { retention, site } as unknown as CheckedConfig,

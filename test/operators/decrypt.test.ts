@@ -115,7 +115,7 @@ t.test('the cards of one message are records of their own, which settle it toget
   t.same(
     items.map(({ tags }) => [tags.iccid, tags.requestId, tags.part]),
     [
-      ['a', 'R1', undefined],
+      ['a', 'R1', 1],
       ['b', 'R1', 2],
       ['c', 'R1', 3],
     ],

@@ -82,6 +82,17 @@ t.test('pictures move to the folder of their card, and are no longer due', async
   t.notMatch(JSON.stringify(log.lines), ICCID, 'a card is never named in a log line');
 });
 
+t.test('pictures of a registration of several cards are kept with each of them', async (t) => {
+  const { kernel, store, box, kept, item } = await place(t);
+  const OTHER = '89860412101880000020';
+  await expected(store, 'KH', 'REQ-1', 'WBA0', `${ICCID},${OTHER}`);
+  await kernel.transform(item('KH_REQ-1_WBA0.bin', 'pictures'));
+  for (const iccid of [ICCID, OTHER]) t.equal(readFileSync(join(kept, iccid, 'KH_REQ-1_WBA0.bin'), 'utf8'), 'pictures');
+  t.same(readdirSync(kept), [ICCID, OTHER]);
+  t.same(readdirSync(box), []);
+  t.match(store.dueFile('KH_REQ-1_WBA0'), { state: 'delivered' });
+});
+
 t.test('a move to another file system works', { skip: FAR ? false : 'one file system here' }, async (t) => {
   const far = mkdtempSync(join(SHM, 'iovpipe-tie-'));
   t.teardown(() => rmSync(far, { recursive: true }));

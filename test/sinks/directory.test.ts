@@ -55,3 +55,30 @@ t.test(
     t.ok(existsSync(file.localPath));
   },
 );
+
+t.test('two files of one name at once, of two sinks, each stand there whole, one after the other', async (t) => {
+  const root = t.testdir({});
+  const [one, other] = [await inboxAt(root), await inboxAt(root)];
+  const bytes = 20_000_000;
+  const filesOf = async (folder: string) => (await outbox(join(root, folder), 1, bytes)) as [LocalFile];
+  const [[first], [second]] = [await filesOf('first'), await filesOf('second')];
+  for (let round = 0; round < 5; round += 1) {
+    const written = await Promise.allSettled([one.sink.write(packedItem(first)), other.sink.write(packedItem(second))]);
+    t.same(
+      written.map(({ status }) => status),
+      ['fulfilled', 'fulfilled'],
+    );
+    const there = await readFile(join(one.inbox, first.name));
+    t.ok(there.equals(second.content), 'the later one');
+    t.same(await readdir(one.inbox), [first.name]);
+  }
+});
+
+t.test('an inbox may be a link to one on another disk', async (t) => {
+  const root = t.testdir({ disk: {}, inbox: t.fixture('symlink', 'disk') });
+  const { sink, store } = await inboxAt(root);
+  const [file] = (await outbox(join(root, 'outbox'), 1, 10)) as [LocalFile];
+  await sink.write(packedItem(file));
+  t.match(store.steps, [/^uploading /, /^delivered /]);
+  t.same(await readdir(join(root, 'disk')), [file.name]);
+});

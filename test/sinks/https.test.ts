@@ -270,6 +270,25 @@ t.test('a message that was refused and goes out again is waited for again', asyn
   t.equal(store.dueFile(due.name)?.state, 'open', 'its deadline is watched');
 });
 
+t.test('a refusal fails what its own message made due, and nothing of another peer under that RequestID', async (t) => {
+  const { store } = await testStore(t);
+  const due = (name: string) =>
+    ({ name, content: 'HT', requestId: 'R1', code: '', iccid: '1', withinMs: 1000 }) as const;
+  const refusing = await sender(t, (await peer(t, no('501'))).url, {}, { store });
+  const taking = await sender(t, (await peer(t, yes)).url, {}, { store });
+  const effects = (...names: string[]): Effect[] =>
+    names.map((name) => (transaction) => transaction.addDueFile(due(name)));
+  await taking.sink.write({ ...item('R1'), effects: effects('HT_R1_LSV1') });
+  const refused = { ...item('R1'), effects: effects('HT_R1_WBA0', 'HT_R1_WBA1', 'HT_R1_WBA2') };
+  await store.commit(effects('HT_R1_WBA1', 'HT_R1_WBA2'));
+  await store.fileDelivered('HT_R1_WBA1', '/x');
+  await store.commit([(transaction) => transaction.dueFileAsked('HT_R1_WBA2')]);
+  await t.rejects(refusing.sink.write(refused), { code: 'REFUSED_BY_PEER' });
+  t.match(store.dueFile('HT_R1_WBA0'), { state: 'failed', reason: 'FailureCause 501' });
+  const states = ['HT_R1_LSV1', 'HT_R1_WBA1', 'HT_R1_WBA2'].map((name) => store.dueFile(name)?.state);
+  t.same(states, ['open', 'delivered', 'asked']);
+});
+
 t.test('a message goes out in the dialect of its peer, and the answer is read in it', async (t) => {
   const heard: unknown[] = [];
   const say =

@@ -53,8 +53,7 @@ t.test('the sink sftp at a real OpenSSH', { skip }, async (t) => {
     const [file] = (await outbox(t.testdir(), 1, 10)) as [LocalFile];
     await rm(remote(file), { force: true });
     await sink.write(packedItem(file));
-    const base = file.name.replace(/\.bin$/, '');
-    t.match(store.steps, [`uploading ${base}`, /^delivered /]);
+    t.match(store.steps, [/^delivered /]);
     t.ok(existsSync(file.localPath));
 
     store.steps.length = 0;
@@ -66,8 +65,7 @@ t.test('the sink sftp at a real OpenSSH', { skip }, async (t) => {
     const [file] = (await outbox(t.testdir(), 1, 10)) as [LocalFile];
     const astray = await open(join(server.directory, 'missing'));
     await t.rejects(astray.write(packedItem(file, 'packed')), { code: 'SFTP_REFUSED' });
-    t.match(store.steps, [/^uploading /]);
-    t.equal(store.steps.length, 1, 'nothing says that it was delivered');
+    t.same(store.steps, [], 'nothing of it has gone out');
     t.ok(existsSync(file.localPath));
     t.equal(astray.concurrency, 20);
   });

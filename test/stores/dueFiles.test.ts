@@ -57,19 +57,26 @@ t.test('one name is due for one card: another card under the same RequestID is r
   t.equal(store.dueFile('KH_CMD-1_0002')?.iccid, '89860012345678901234');
 });
 
-t.test('what a refused command has made due has failed, and nothing else', async (t) => {
-  const { store } = await testStore(t);
-  await add(store, due(), due({ content: 'HT', code: '' }), due({ requestId: 'CMD-2' }));
-  await store.fileDelivered('HT_CMD-1_LSV1', '/x');
-  await store.commit([(transaction) => transaction.dueFilesRefused('CMD-1', 'FailureCause 501')]);
-  t.match(store.dueFile('KH_CMD-1_0002'), { state: 'failed', reason: 'FailureCause 501' });
-  t.match([store.dueFile('HT_CMD-1')?.state, store.dueFile('KH_CMD-2_0002')?.state], ['delivered', 'open']);
-});
+t.test(
+  'a file for several cards is due once, for all that were noted, in whatever order and however often',
+  async (t) => {
+    const { store } = await testStore(t);
+    const [one, two] = ['89860012345678901234', '89860012345678905678'] as const;
+    const noted = () => store.dueFile('KH_CMD-1_0002');
+    await add(store, due({ iccid: two, forMore: true }), due({ iccid: one, forMore: true }));
+    await add(store, due({ iccid: two, forMore: true }));
+    t.match(noted(), { iccid: `${two},${one}`, state: 'open' });
+    await t.rejects(add(store, due({ iccid: two })), { code: 'REQUEST_REUSED' }, 'a message with one card is another');
+    await store.commit([(transaction) => transaction.dueFileFailed('KH_CMD-1_0002', 'FailureCause 501', true)]);
+    await add(store, due({ iccid: one, forMore: true }));
+    t.match(noted(), { iccid: `${two},${one}`, state: 'open' }, 'due again, for both');
+  },
+);
 
 t.test('what had failed is due again, and found again, when it is asked for once more', async (t) => {
   const { store, clock } = await testStore(t);
   await add(store, due(), due({ requestId: 'CMD-2' }));
-  await store.commit([(transaction) => transaction.dueFilesRefused('CMD-1', 'FailureCause 501')]);
+  await store.commit([(transaction) => transaction.dueFileFailed('KH_CMD-1_0002', 'FailureCause 501', true)]);
   const after = store.dueFile('KH_CMD-2_0002')!.id;
   clock.set(clock.now() + 7 * HOUR);
   await add(store, due());

@@ -24,6 +24,9 @@ t.test('an archive of four steps gets the indexes that a new one has', async (t)
     DROP TABLE elsewhere;
     DROP TABLE nodes;
     ALTER TABLE windows DROP COLUMN reopened_at;
+    ALTER TABLE files DROP COLUMN steps;
+    ALTER TABLE purges DROP COLUMN positions;
+    ALTER TABLE purges DROP COLUMN aside_files;
     PRAGMA user_version = 4;
   `);
   database.close();

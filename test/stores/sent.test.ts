@@ -82,7 +82,13 @@ t.test('an archive from before counts what it holds as if it had always done so'
   t.equal(counted.length, 3);
   await store.close();
   const database = await openDatabase(path, false);
-  database.exec('DROP TABLE sent; PRAGMA user_version = 6');
+  database.exec(`
+    DROP TABLE sent;
+    ALTER TABLE purges DROP COLUMN positions;
+    ALTER TABLE purges DROP COLUMN aside_files;
+    ALTER TABLE files DROP COLUMN steps;
+    PRAGMA user_version = 6;
+  `);
   database.close();
   const again = await openSqliteStore({ path, clock, log });
   t.strictSame(again.sent({ limit: 100 }), counted);

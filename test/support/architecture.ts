@@ -47,6 +47,11 @@ const BANS: readonly Ban[] = [
     homes: [],
   },
   {
+    pattern: /\bAbortSignal\.timeout\b/g,
+    instead: 'take timeLimit of contract/timeLimit.ts: Node may collect the signal before its time',
+    homes: [],
+  },
+  {
     pattern: /\bJSON\.parse\s*\(/g,
     instead: 'parse what others sent with parseStrictJson of notice/strictJson.ts',
     // The others read what we wrote ourselves.

@@ -32,6 +32,11 @@ export interface ClusterOptions {
   times?: Partial<typeof LANE_TIMES>;
 }
 
+/** When the day of a cluster ends: the next midnight, or the one after where a test might live to see it. */
+export function dayEndMs(): number {
+  return cutoffMs(`${cutoffOf(Date.now() + NEAR_MS + DAY_MS).slice(0, 8)}00`);
+}
+
 /** What the daemons of one cluster have in common, and the daemons as they come and go. */
 export class Cluster {
   readonly regulator: Peer = { platformId: 'MIIT-PLATFORM', password: newPassword(), codes: [], cipher: newCipher() };
@@ -52,9 +57,7 @@ export class Cluster {
 
   /** For daemons that start from now on the day ends in so long: what was accepted before that is in its window. */
   dayEndsIn(ms: number): void {
-    // the next midnight, or the one after where a test might live to see it
-    const midnightMs = cutoffMs(`${cutoffOf(Date.now() + NEAR_MS + DAY_MS).slice(0, 8)}00`);
-    this.#aheadMs = midnightMs - ms - Date.now();
+    this.#aheadMs = dayEndMs() - ms - Date.now();
   }
 
   /** Records on their way to the archive, as an intake daemon would have left them. */

@@ -10,5 +10,5 @@ const { server, file, directory } = JSON.parse(await text(process.stdin)) as {
 };
 const client = await sftpClient(server);
 const { signal } = new AbortController();
-await client.deliver(file, directory, file.name, { resumed: true, onUploading: async () => undefined, signal });
+await client.deliver(file, directory, file.name, { resumed: () => true, onUploading: async () => undefined, signal });
 await client.close();

@@ -33,15 +33,17 @@ export async function makeKey(directory: string, name: string): Promise<Keys> {
 }
 
 /** The part of the store that the drop box uses, in memory: it survives a restart of the source, as the real one does. */
-export function positions(): Pick<Store, 'position' | 'commit'> {
+export function positions(): Pick<Store, 'position' | 'positions' | 'commit'> {
   const kept = new Map<string, Position>();
   const transaction: Partial<Transaction> = {
     setPosition: (pipeline, source, position) => void kept.set(`${pipeline} ${source}`, position),
+    positionGone: () => undefined,
     deadLetterMoved: () => undefined,
     deadLetterMended: () => undefined,
   };
   return {
     position: (pipeline, source) => kept.get(`${pipeline} ${source}`),
+    positions: () => [],
     commit: async (effects) => {
       for (const effect of effects) effect(transaction as Transaction);
     },

@@ -32,6 +32,8 @@ export interface Kafka {
   grow(topic: string, partitions: number): Promise<void>;
   /** Produces to a topic, each value to a partition in turn, or as said. */
   produce(topic: string, messages: readonly Produced[]): Promise<void>;
+  /** Produces them in a transaction, which stays open until it is told how it ends. */
+  transaction(topic: string, messages: readonly Produced[]): Promise<Transaction>;
   /** Everything in a topic now, by partition and offset. */
   contents(topic: string, partitions?: number): Promise<Message[]>;
   /** What a group has committed; -1001 where nothing. */
@@ -48,6 +50,12 @@ export interface Produced {
   headers?: Record<string, string>;
   /** Ms since 1970; now by default. */
   timestamp?: number;
+}
+
+/** Its end is a marker in each partition that it wrote to, which takes an offset and is given to nobody. */
+export interface Transaction {
+  /** Once; the process waits for it. */
+  end(how: 'commit' | 'abort'): Promise<void>;
 }
 
 /** Of the package, what only tests use. */
@@ -67,6 +75,10 @@ interface TestProducer extends Pick<RdClient, 'connect' | 'disconnect'> {
     headers: object[],
   ): void;
   flush(timeoutMs: number, done: (error?: Error) => void): void;
+  initTransactions(timeoutMs: number, done: (error?: Error) => void): void;
+  beginTransaction(done: (error?: Error) => void): void;
+  commitTransaction(timeoutMs: number, done: (error?: Error) => void): void;
+  abortTransaction(timeoutMs: number, done: (error?: Error) => void): void;
 }
 interface TestLibrary extends Pick<RdKafka, 'KafkaConsumer'> {
   AdminClient: { create(settings: object): Admin };
@@ -121,7 +133,7 @@ async function takesConnections(port: number): Promise<boolean> {
   return isUp;
 }
 
-type Client = Pick<Kafka, 'brokers' | 'topic' | 'grow' | 'produce' | 'contents' | 'committed'>;
+type Client = Pick<Kafka, 'brokers' | 'topic' | 'grow' | 'produce' | 'transaction' | 'contents' | 'committed'>;
 
 function client(library: TestLibrary, brokers: string): Client {
   const settings = { 'bootstrap.servers': brokers, log_level: 0 };
@@ -146,15 +158,26 @@ function client(library: TestLibrary, brokers: string): Client {
       admin.disconnect();
     },
     produce: (topic, messages) =>
-      using(new library.Producer(settings, {}), async (producer) => {
-        for (const [index, { value, partition, key = null, headers = {}, timestamp = null }] of messages.entries()) {
-          const bytes = typeof value === 'string' ? Buffer.from(value) : value && Buffer.from(value);
-          const pairs = Object.entries(headers).map(([name, text]) => ({ [name]: text }));
-          producer.produce(topic, partition ?? -1, bytes, key, timestamp, null, pairs);
-          if (index % 10_000 === 9_999) await asked('a flush', (done) => producer.flush(ASKED_MS, done));
-        }
-        await asked('a flush', (done) => producer.flush(ASKED_MS, done));
-      }),
+      using(new library.Producer(settings, {}), (producer) => produceAll(producer, topic, messages)),
+    transaction: async (topic, messages) => {
+      const producer = new library.Producer({ ...settings, 'transactional.id': randomUUID() }, {});
+      await asked('the broker', (done) => producer.connect({ allTopics: false, timeout: ASKED_MS }, done));
+      await asked('transactions', (done) => producer.initTransactions(ASKED_MS, done));
+      await asked('a transaction', (done) => producer.beginTransaction(done));
+      await produceAll(producer, topic, messages);
+      let ended: Promise<void> | undefined;
+      const end = async (how: 'commit' | 'abort') => {
+        const tell = how === 'commit' ? 'commitTransaction' : 'abortTransaction';
+        await asked('its end', (done) => producer[tell](ASKED_MS, done));
+        await new Promise<void>((resolve) => producer.disconnect(resolve));
+      };
+      return {
+        end: (how) => {
+          ended ??= end(how);
+          return ended;
+        },
+      };
+    },
     contents: (topic, partitions = 1) =>
       consuming(`contents-${randomUUID()}`, async (consumer) => {
         consumer.setDefaultConsumeTimeout(1_000);
@@ -180,6 +203,16 @@ function client(library: TestLibrary, brokers: string): Client {
         return marks.map(({ offset = -1001 }) => offset);
       }),
   };
+}
+
+async function produceAll(producer: TestProducer, topic: string, messages: readonly Produced[]): Promise<void> {
+  for (const [index, { value, partition, key = null, headers = {}, timestamp = null }] of messages.entries()) {
+    const bytes = typeof value === 'string' ? Buffer.from(value) : value && Buffer.from(value);
+    const pairs = Object.entries(headers).map(([name, text]) => ({ [name]: text }));
+    producer.produce(topic, partition ?? -1, bytes, key, timestamp, null, pairs);
+    if (index % 10_000 === 9_999) await asked('a flush', (done) => producer.flush(ASKED_MS, done));
+  }
+  await asked('a flush', (done) => producer.flush(ASKED_MS, done));
 }
 
 async function using<Client extends Pick<RdClient, 'connect' | 'disconnect'>, Result>(

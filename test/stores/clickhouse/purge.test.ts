@@ -18,7 +18,13 @@ const skip = server ? false : 'no ClickHouse';
 const GONE = '89860000000000000001';
 const HERE = '89860000000000000002';
 const TERM_OVER = DAY_16_MS + 800 * DAY_MS;
-const order = (dryRun = false) => ({ afterServiceDays: 731, directories: [], site: { codes: {}, tables: {} }, dryRun });
+const order = (dryRun = false) => ({
+  afterServiceDays: 731,
+  directories: [],
+  aside: [],
+  site: { codes: {}, tables: {} },
+  dryRun,
+});
 const keyOf = (cutoffMs: number, type: 'P' | 'F') =>
   ({ kind: 'KH', code: '0002', cutoff: cutoffOf(cutoffMs), type }) as const;
 
