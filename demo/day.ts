@@ -33,8 +33,8 @@ export interface DayOptions {
 export interface Teller {
   phase(label: string, steps: number): void;
   done(steps: number): void;
-  /** The operator is up, and this is its page. */
-  page(address: string): void;
+  /** The operator is up, and this is its page; the day waits until it has been opened. */
+  page(address: string): void | Promise<void>;
 }
 
 export interface Day {
@@ -63,7 +63,7 @@ export async function runDay(options: DayOptions, tell: Teller): Promise<Day> {
   try {
     const regulator = await world.start('regulator', watch.regulator);
     const operator = await world.start('operator', () => undefined);
-    tell.page(operator.page);
+    await tell.page(operator.page);
     world.writeDemoJson();
     const { status, position } = ledgerOf(operator);
 

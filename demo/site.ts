@@ -1,4 +1,5 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -46,14 +47,29 @@ export function newCipher(): CipherOptions {
 
 export const newPassword = (): string => randomBytes(12).toString('base64url');
 
-/** A port on loopback that is free now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+/** Below those that the system gives to whoever asks for any, as most listeners and every client do. */
+const PORT_FIRST = 10_000;
+const PORT_END = 32_000;
+const TRIES_MAX = 1_000;
+
+/** A port on loopback that is free now, and that no other caller is given, here or in another process, until this process ends. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+    const port = randomInt(PORT_FIRST, PORT_END);
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`expected a free port on 127.0.0.1 from ${PORT_FIRST} to ${PORT_END}; ${TRIES_MAX} were taken`);
+}
+
+/** Whoever holds the UDP port of the same number has the TCP port promised. */
+function isFree(port: number): Promise<boolean> {
+  const where = { host: '127.0.0.1', address: '127.0.0.1', port };
+  return new Promise((resolve) => {
+    const promise = createSocket('udp4').unref();
+    const taken = () => promise.close(() => resolve(false));
+    promise.once('error', taken).bind({ ...where, exclusive: true }, () => {
+      const server = createServer().once('error', taken);
+      server.listen(where, () => server.close(() => resolve(true)));
     });
   });
 }

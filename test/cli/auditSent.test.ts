@@ -12,7 +12,7 @@ import { archiveAt } from '../support/clickhouse.js';
 import { changedSite, SITE, writeSite } from '../support/site.js';
 import { DAY_16_MS } from '../support/testStore.js';
 
-t.setTimeout(60_000);
+t.setTimeout(300_000);
 
 /** Two platforms on two days: the clock is set to the time of each request. */
 const SENT: readonly [at: number, request: Omit<StoredRequest, 'acceptedAt'>][] = [

@@ -7,7 +7,7 @@ import { commands } from '../../cli/commands.js';
 import { iovpipe } from '../support/cli.js';
 
 const run = promisify(execFile);
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 const folder = t.testdir({ 'site.yaml': '', 'a file.yaml': '', keys: {} });
 
 /** Each is made once. */

@@ -12,6 +12,7 @@ import { ACCOUNTS_IN, intakeAt, intakeFiles } from '../support/intake.js';
 import { IovpipeProcess } from '../support/iovpipeProcess.js';
 import { accountMessage, registration } from '../support/messages.js';
 import { writeSite } from '../support/site.js';
+import { until } from '../support/until.js';
 
 const SECOND_CARD = { ...registration, ICCID: '89860012345678905678' };
 const FULL = '一证多卡超过上限，请用户到电信企业指定营业厅办理';
@@ -178,6 +179,8 @@ t.test('a received file that was refused is verified again where it lies, beside
   const daemon = new IovpipeProcess(['run'], folder);
   t.teardown(() => daemon.signal('SIGKILL'));
   await daemon.says(({ code }) => code === 'MESSAGE_TOO_LARGE');
+  const listed = async () => JSON.parse((await iovpipe(['dead', '--json'], folder)).stdout);
+  await until('its letter, which is kept after it is told', async () => (await listed()).length === 1);
   const path = join(folder, 'pipeline.yaml');
   writeFileSync(path, readFileSync(path, 'utf8').replace('bytesMax: 1000', 'bytesMax: 100000'));
   const retried = await iovpipe(['dead', 'retry', '--pipeline', 'inbox'], folder);

@@ -6,7 +6,7 @@ import t from 'tap';
 import { iovpipe } from '../support/cli.js';
 
 const run = promisify(execFile);
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 for (const role of ['operator', 'oem', 'regulator']) {
   t.test(`${role}: init, secrets, check and test go through in a new folder`, async (t) => {

@@ -13,7 +13,7 @@ const MAIN = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 
 /** A command that shows on and on. */
 function watching(words: readonly string[], folder: string) {
-  const child = spawn(process.execPath, [MAIN, ...words], { cwd: folder, env: cleanEnvironment(), timeout: 60_000 });
+  const child = spawn(process.execPath, [MAIN, ...words], { cwd: folder, env: cleanEnvironment(), timeout: 300_000 });
   let begun = false;
   const began = once(child.stdout, 'data').then(() => {
     begun = true;
@@ -55,20 +55,20 @@ t.test('top shows what the daemon does, once or on and on', async (t) => {
 });
 
 t.test('who watches a daemon that stops, or is killed, is told that it has ended', async (t) => {
-  t.setTimeout(90_000);
+  t.setTimeout(600_000);
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     const { folder, daemon, send } = await watchedOperator(t);
     const top = watching(['top', '--json'], folder);
     const tap = watching(['tap', 'accounts-in', '--json'], folder);
-    await within(30_000, 'a look', top.began);
+    await within(60_000, 'a look', top.began);
     const sending = (async () => {
       while (!tap.hasBegun()) await send('R-1');
     })();
-    await within(30_000, 'a tapped item', tap.began);
+    await within(60_000, 'a tapped item', tap.began);
     await sending;
     daemon.signal(signal);
-    t.match(await within(30_000, 'the end of top', top.ended), { code: 0, stderr: 'iovpipe: the daemon has ended\n' });
-    t.match(await within(30_000, 'the end of tap', tap.ended), {
+    t.match(await within(60_000, 'the end of top', top.ended), { code: 0, stderr: 'iovpipe: the daemon has ended\n' });
+    t.match(await within(60_000, 'the end of tap', tap.ended), {
       code: 0,
       stderr: /^iovpipe: nothing more comes .*\n$/,
     });
@@ -96,7 +96,7 @@ t.test('tap shows items as they pass, masked', async (t) => {
   const sending = (async () => {
     while (!told) await send('R-1');
   })();
-  const { code, stdout, stderr } = await within(30_000, 'a tapped item', tapped);
+  const { code, stdout, stderr } = await within(60_000, 'a tapped item', tapped);
   await sending;
   t.equal(code, 0, stderr);
   const item = JSON.parse(stdout);

@@ -22,7 +22,7 @@ import {
 import { until } from '../support/until.js';
 
 const { test } = await kafkaTests(t);
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const replay = (folder: string, ...words: string[]) => iovpipe(['replay', 'pipeline.yaml', ...words], folder);
 
@@ -76,11 +76,11 @@ test('what a daemon has archived is seen before, whether signed or known by its 
     const folder = t.testdir({});
     const daemon = await serving(t, kafkaSite(folder, broker.brokers, pipeline(topic)));
     await broker.produce(topic, messages(0, 50));
-    await until('50 records', () => daemon.stored() === 50);
+    await until('50 records', () => daemon.stored() === 50, { ms: 60_000 });
     const { stdout, stderr } = await replay(folder, name, '--topic', topic);
     t.match(stdout, '50 read, 0 new, 50 seen before, 0 dead\n', stderr);
     await broker.produce(topic, messages(50, 60));
-    await until('60 records', () => daemon.stored() === 60);
+    await until('60 records', () => daemon.stored() === 60, { ms: 60_000 });
     await daemon.end();
     t.equal(await stored(folder), 60);
   }
@@ -190,7 +190,7 @@ test('a broker that is away is told, with exit 2', async (t) => {
   const { code, stderr } = await replay(folder, 'records-in', '--topic', 'any');
   t.equal(code, 2, stderr);
   t.match(stderr, /topic any: expected an answer of 127\.0\.0\.1:\d+ within 2000 ms, got none/);
-  t.ok(performance.now() - begun < 20_000);
+  t.ok(performance.now() - begun < 60_000);
 });
 
 t.test('wrong words are refused before anything is opened', async (t) => {

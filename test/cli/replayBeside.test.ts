@@ -10,7 +10,7 @@ import { until } from '../support/until.js';
 const [kafka, server] = await Promise.all([startKafka(), startClickHouse()]);
 if (kafka) t.teardown(() => kafka.stop());
 if (server) t.teardown(() => server.stop());
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 const skip = kafka && server ? false : 'no Kafka, or no ClickHouse';
 
 /** A pipeline file between a topic of two partitions and an archive in ClickHouse. */
@@ -36,7 +36,7 @@ async function daemonUntil(t: Test, path: string, topic: string, messages: numbe
     done = marks.reduce((sum, mark) => sum + Math.max(0, mark), 0);
     return done >= messages;
   };
-  await until(`${messages} messages are committed`, areCommitted, { instead: () => `${done}` });
+  await until(`${messages} messages are committed`, areCommitted, { ms: 60_000, instead: () => `${done}` });
   await daemon.end();
 }
 

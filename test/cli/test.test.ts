@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const TMPDIR = t.testdir();
 process.env.TMPDIR = TMPDIR;
 delete process.env.FORCE_COLOR; // as the test runner may have set it
-t.setTimeout(180_000);
+t.setTimeout(600_000);
 
 /** Every shipped pipeline but those that need other machines, by the name of its tests. */
 const TESTED = ['pipeline', 'pipelines/backfill', 'pipelines/oem', 'pipelines/regulator', 'pipelines/replay'];

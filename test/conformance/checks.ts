@@ -12,7 +12,7 @@ import { within } from '../support/within.js';
 /** Each check gives what it finds wrong; nothing where a component conforms. */
 export type Problems = string[];
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 /** Nothing has moved for so long. */
 const QUIET_MS = 200;
 const BROKEN = new IovError('STORE_FAILED', 'the sink broke');
@@ -217,7 +217,11 @@ function watched(source: Source, signal: AbortSignal) {
 const neverStops = () => new AbortController().signal;
 
 /** When the sink breaks the run, the source is destroyed: once closed its reading is over, and nothing more was read. */
-export async function endsWithTheSink(source: Source, ready: () => Promise<void>): Promise<Problems> {
+export async function endsWithTheSink(
+  source: Source,
+  ready: () => Promise<void>,
+  { overMs = DEADLINE_MS } = {},
+): Promise<Problems> {
   const { seen, read } = watched(source, neverStops());
   await source.open?.();
   await ready();
@@ -235,7 +239,7 @@ export async function endsWithTheSink(source: Source, ready: () => Promise<void>
     if (thrown !== BROKEN) problems.push(`the run: ${String(thrown)}`);
   }
   await source.close?.().catch(() => undefined); // a source may tell here that its last item failed
-  await within(2_000, 'reading goes on after the sink has broken and the source was closed', seen.isOver).catch(
+  await within(overMs, 'reading goes on after the sink has broken and the source was closed', seen.isOver).catch(
     (thrown) => problems.push(String(thrown)),
   );
   return problems;

@@ -5,6 +5,7 @@ import { Callers } from '../../connections/httpsCallers.js';
 import { certificateFiles } from '../support/certificates.js';
 import { openChannel, post, speak } from '../support/httpsChannel.js';
 import { accountMessage } from '../support/messages.js';
+import { until } from '../support/until.js';
 
 t.test('an address holds as many connections as it may, whatever others do', async (t) => {
   const callers = new Callers(2);
@@ -58,6 +59,7 @@ t.test('a greedy address is dropped before the handshake, the log told once, and
     post(channel.url, ca, JSON.stringify(accountMessage(id)), { localAddress });
 
   t.equal((await send('R1', '127.0.0.1')).body.OprRst, '1');
+  await until('its connection has closed here, too', () => channel.listener.callers === 0);
   const held = await speak(port, ca);
   const unfinished = connect(port, '127.0.0.1'); // that it never begins the handshake does not matter
   unfinished.on('error', () => undefined);

@@ -7,14 +7,15 @@ import { kafkaConnection, startKafka } from '../support/kafka.js';
 import { until } from '../support/until.js';
 import { within } from '../support/within.js';
 
-const MS = 30_000;
+const MS = 60_000;
 const kafka = await startKafka();
 if (kafka) t.teardown(() => kafka.stop());
-t.setTimeout(90_000);
+t.setTimeout(300_000);
 
 t.test('a window waits for the group that feeds its archive', { skip: kafka ? false : 'no Kafka' }, async (t) => {
   if (!kafka) return;
-  const bus: KafkaConnection = await kafkaConnection(kafka.brokers);
+  const patience = { connectTimeoutMs: 30_000, closeTimeoutMs: 30_000 };
+  const bus: KafkaConnection = await kafkaConnection(kafka.brokers, patience);
   t.teardown(() => bus.close());
   const wait = (topic: string, timeMs: number, stop = new AbortController().signal) => {
     const log = keptLog();

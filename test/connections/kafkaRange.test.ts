@@ -13,7 +13,7 @@ const SPREAD_MS = 40;
 
 const kafka = await startKafka();
 if (kafka) t.teardown(() => kafka.stop());
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 const skip = kafka ? false : 'no Kafka (java, mvn, node-rdkafka)';
 const never = new AbortController().signal;
 
@@ -30,7 +30,7 @@ async function readRange(
     await range.open(never);
     range.begin(await range.spans(from, to, partitions));
     const read: string[] = [];
-    const endsAt = performance.now() + 20_000;
+    const endsAt = performance.now() + 60_000;
     while (!range.ended) {
       for (const { partition, offset } of await range.poll(100)) read.push(`${partition}/${offset}`);
       if (performance.now() > endsAt) throw new Error(`still reading after ${read.length} messages`);
@@ -108,7 +108,7 @@ t.test('brokers that are away are told within the deadline', { skip }, async (t)
   const range = new KafkaRange(bus, { topic: 'any', prefetchBytesMax: 1_048_576 });
   const begun = performance.now();
   await t.rejects(range.open(never), { code: 'KAFKA_UNREACHABLE', message: /1500 ms/ });
-  t.ok(performance.now() - begun < 6_000);
+  t.ok(performance.now() - begun < 15_000);
   await range.close();
   await bus.close();
 });

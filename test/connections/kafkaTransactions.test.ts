@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { untilBehind } from '../../connections/kafkaBehind.js';
 import { KafkaConsumer } from '../../connections/kafkaConsumer.js';
-import type { Bound } from '../../connections/kafkaRange.js';
+import { type Bound, KafkaRange } from '../../connections/kafkaRange.js';
 import { systemClock } from '../../engine/clock.js';
 import { ArchivedTopic } from '../../engine/replayTopic.js';
 import { keptLog } from '../support/bareContext.js';
@@ -10,17 +10,30 @@ import { until } from '../support/until.js';
 import { within } from '../support/within.js';
 
 // What ends a transaction, and what one has taken back, has offsets under which nothing is ever delivered.
-const MS = 20_000;
+const MS = 60_000;
 const { test } = await kafkaTests(t);
-t.setTimeout(180_000);
+t.setTimeout(400_000);
 
 const values = (count: number, partition: number) => Array.from({ length: count }, () => ({ value: '{}', partition }));
 
 /** Partition 0 ends in a marker (offset 3), 1 in what was taken back (2 to 4), 2 has nothing else (0 to 2), 3 is empty. */
-async function markedTopic({ topic, transaction }: Kafka): Promise<string> {
+async function markedTopic({ brokers, topic, transaction }: Kafka): Promise<string> {
   const name = await topic(4);
+  const bus = await kafkaConnection(brokers);
+  const range = new KafkaRange(bus, { topic: name, prefetchBytesMax: 1_024 });
+  await range.open(new AbortController().signal);
+  // a transaction is over when its coordinator says so; the markers come a moment later
+  const ending = (ends: readonly number[]) =>
+    until(
+      `it ends at ${ends}`,
+      async () => String((await range.spans('earliest', 'latest')).map(({ to }) => to)) === String(ends),
+      { ms: MS },
+    );
   await (await transaction(name, [...values(3, 0), ...values(1, 1)])).end('commit');
+  await ending([4, 2, 0, 0]);
   await (await transaction(name, [...values(2, 1), ...values(2, 2)])).end('abort');
+  await ending(ENDS);
+  await bus.close();
   return name;
 }
 const ENDS = [4, 5, 3, 0];
@@ -29,7 +42,7 @@ const DELIVERED = ['0/0', '0/1', '0/2', '1/0'];
 /** A member of the topic’s group that settles what it takes, until the test is over. */
 async function member(t: Test, { brokers }: Kafka, topic: string): Promise<string[]> {
   const bus = await kafkaConnection(brokers);
-  const bounds = { sessionTimeoutMs: 2_000, pollIntervalMsMax: 300_000, handOverMs: 100, prefetchBytesMax: 65_536 };
+  const bounds = { sessionTimeoutMs: 30_000, pollIntervalMsMax: 300_000, handOverMs: 100, prefetchBytesMax: 65_536 };
   const given = { group: `g-${topic}`, topics: [topic], from: 'earliest', commitMs: 50, ...bounds } as const;
   const consumer = new KafkaConsumer(bus, given);
   await consumer.join(new AbortController().signal);

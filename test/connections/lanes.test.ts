@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import t from 'tap';
 import { spec } from '../../connections/lanes.js';
 import type { keptLog } from '../support/bareContext.js';
@@ -8,13 +9,13 @@ import { optionsOf } from '../support/options.js';
 import { until } from '../support/until.js';
 import { within } from '../support/within.js';
 
-const MS = 30_000;
+const MS = 60_000;
 
 const kafka = await startKafka();
 if (kafka) t.teardown(() => kafka.stop());
 const skip = kafka ? false : 'no Kafka';
 const signal = new AbortController().signal;
-t.setTimeout(120_000);
+t.setTimeout(400_000);
 
 const warnings = (log: ReturnType<typeof keptLog>) => log.lines.filter(({ level }) => level === 'warn');
 const codes = (log: ReturnType<typeof keptLog>) =>
@@ -22,7 +23,7 @@ const codes = (log: ReturnType<typeof keptLog>) =>
 const sorted = (lanes: ReadonlySet<number>) => [...lanes].sort((one, other) => one - other);
 
 t.test('lanes', { skip }, async (t) => {
-  t.setTimeout(120_000);
+  t.setTimeout(400_000);
   if (!kafka) return;
 
   t.test('each lane has one holder, and the others take over when one leaves', async (t) => {
@@ -129,7 +130,7 @@ t.test('lanes', { skip }, async (t) => {
   });
 
   t.test('a topic that is not there, or has too many partitions, is waited for and told', async (t) => {
-    const topic = `later-${process.pid}`;
+    const topic = `later-${randomUUID()}`;
     const { lanes } = await lanesOf(t, kafka, topic);
     const waiting = lanes.settled(signal);
     await kafka.topic(2, topic);

@@ -9,9 +9,9 @@ import { until } from '../support/until.js';
 import { within } from '../support/within.js';
 
 // What the lease on lanes rests on, asked of a real broker with a bare member of a group: nothing of ours is tested here.
-const SESSION_MS = 4_000;
+const SESSION_MS = 10_000;
 const UNKNOWN_MEMBER = 25;
-const MS = 30_000;
+const MS = 60_000;
 const MEMBER = fileURLToPath(new URL('../support/groupMember.js', import.meta.url));
 
 const kafka = await startKafka();
@@ -38,7 +38,7 @@ async function member(t: Test, { brokers }: Kafka, topic: string) {
 const passed = (ms: number, sinceMs = performance.now()) =>
   until('it has passed', () => performance.now() - sinceMs >= ms);
 
-t.setTimeout(90_000);
+t.setTimeout(240_000);
 
 t.test('a broker counts a commit as a sign of life', { skip }, async (t) => {
   if (!kafka) return;

@@ -60,7 +60,7 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
   t.test('a stalled peer passes the deadline, its connection is replaced, and the file arrives', async (t) => {
     const proxy = await FaultProxy.start(openssh);
     const log = keptLog();
-    const client = await sftpClient(await proxied(proxy.port), { operationTimeoutMs: 300 }, log);
+    const client = await sftpClient(await proxied(proxy.port), { operationTimeoutMs: 5_000 }, log);
     t.teardown(() => Promise.all([client.close(), proxy.stop()]));
     const [file] = (await outbox(t.testdir(), 1, 4_000_000)) as [LocalFile];
     proxy.on('bytes', (bytes) => {
@@ -72,7 +72,7 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
     await deliver(client, file);
     t.ok((await received(file.name)).equals(file.content));
     t.equal(proxy.total, 2);
-    t.match(log.lines, [{ level: 'warn', fields: { code: 'SFTP_TIMEOUT', reason: /no reply within 300 ms/ } }]);
+    t.match(log.lines, [{ level: 'warn', fields: { code: 'SFTP_TIMEOUT', reason: /no reply within 5000 ms/ } }]);
   });
 
   t.test('a rename whose reply is lost is settled by looking, not by sending again', async (t) => {
@@ -163,17 +163,20 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
     `never more than 20 connections while 200 files wait and connections are cut at random (seed ${SEED})`,
     async (t) => {
       const proxy = await FaultProxy.start(openssh);
-      const random = seeded(SEED);
-      proxy.cutAfter = () => (random() < 0.7 ? 20_000 + Math.floor(random() * 1_500_000) : Number.POSITIVE_INFINITY);
+      const [random, when] = [seeded(SEED), seeded(SEED + 1)];
+      // so long that sshd has noticed, also where it waits for a processor
+      const patient = { replaceAfterMs: 1_500, idleTimeoutMs: 600_000 };
       const [client, second] = [
-        await sftpClient(await proxied(proxy.port)),
-        await sftpClient(await proxied(proxy.port)),
+        await sftpClient(await proxied(proxy.port), patient),
+        await sftpClient(await proxied(proxy.port), patient),
       ];
       t.teardown(() => Promise.all([client.close(), second.close(), proxy.stop()]));
       let mostAtServer = 0;
       let partial = 0;
       const files = await outbox(t.testdir(), 200, 120_000);
       let looks = 0;
+      const deliverAll = (some: readonly LocalFile[]) =>
+        Promise.all(some.map((file, index) => deliver(index % 2 ? client : second, file)));
       const look = () => {
         looks += 1;
         mostAtServer = Math.max(mostAtServer, openssh.connections() ?? 0);
@@ -183,17 +186,22 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
       };
       proxy.on('connected', look).on('cut', look);
       proxy.on('bytes', () => {
-        if (random() < 0.02) look();
+        if (when() < 0.02) look();
       });
-      await Promise.all(files.map((file, index) => deliver(index % 2 ? client : second, file)));
+      await deliverAll(files.slice(0, 20));
+      if (openssh.connections() !== undefined) t.equal(openssh.connections(), 20, 'the cap is reached at the server');
+      await clear();
+      proxy.cutAfter = () => (proxy.cuts < 40 ? 20_000 + Math.floor(random() * 700_000) : Number.POSITIVE_INFINITY);
+      proxy.cutAll();
+      proxy.cuts = 0;
+      await deliverAll(files);
       for (const file of files) if (!(await received(file.name)).equals(file.content)) t.fail(`${file.name} differs`);
       t.same(await leftovers(), []);
       t.equal((await readdir(openssh.directory)).length, 200);
       t.equal(partial, 0, 'a final name never had another size');
-      t.ok(proxy.cuts >= 10, `${proxy.cuts} cuts`);
+      t.ok(proxy.cuts >= 40, `${proxy.cuts} cuts`);
       t.equal(proxy.most, 20, 'the cap was reached at the proxy, and not passed');
-      if (openssh.connections() !== undefined)
-        t.ok(mostAtServer <= 20 && mostAtServer >= 15, `the server held ${mostAtServer} at most`);
+      t.ok(mostAtServer <= 20, `the server held ${mostAtServer} at most`);
       t.comment(
         `${proxy.total} connections, ${proxy.cuts} cut; at most ${proxy.most} at the proxy, ${mostAtServer} at sshd in ${looks} looks`,
       );
@@ -205,7 +213,11 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
     async (t) => {
       if (openssh.connections() === undefined)
         return t.comment('SKIP: an offered server does not tell its connections');
-      const clients = [await sftpClient(openssh), await sftpClient({ ...openssh, host: 'localhost' })];
+      const lasting = { idleTimeoutMs: 600_000 };
+      const clients = [
+        await sftpClient(openssh, lasting),
+        await sftpClient({ ...openssh, host: 'localhost' }, lasting),
+      ];
       t.teardown(() => Promise.all(clients.map((client) => client.close())));
       const files = await outbox(t.testdir(), 40, 1_000);
       await Promise.all(files.map((file, index) => deliver(clients[index % 2] as SftpConnection, file)));

@@ -131,7 +131,7 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
   });
 
   t.test('a server that falls silent passes the deadline, in a listing and in a fetch', async (t) => {
-    const { client, proxy, folder, log } = await behindProxy(t, { operationTimeoutMs: 300 });
+    const { client, proxy, folder, log } = await behindProxy(t, { operationTimeoutMs: 4_000 });
     const { path, seen } = await put('a.bin', randomBytes(1_000_000));
     await listed(client);
     proxy.stalled = true;
@@ -142,7 +142,7 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
     proxy.stalled = true;
     t.equal(await client.fetch(path, seen, join(folder, 'a.bin'), signal), true);
     t.equal(proxy.total, 3);
-    const late = { code: 'SFTP_TIMEOUT', reason: /no reply within 300 ms/ };
+    const late = { code: 'SFTP_TIMEOUT', reason: /no reply within 4000 ms/ };
     t.match(log.lines, [
       { fields: late, message: /a listing broke/ },
       { fields: late, message: /a fetch broke/ },

@@ -11,7 +11,7 @@ import { type LocalFile, outbox, sftpClient } from '../support/sftpClient.js';
 import { until } from '../support/until.js';
 import { within } from '../support/within.js';
 
-const MS = 30_000;
+const MS = 90_000;
 const signal = new AbortController().signal;
 
 const kafka = await startKafka();
@@ -19,7 +19,7 @@ if (kafka) t.teardown(() => kafka.stop());
 const ssh = await startOpenSsh();
 if (ssh) t.teardown(() => ssh.stop());
 const skip = kafka && ssh ? false : 'no Kafka or OpenSSH';
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 /** Our client, whose connections are those of the lanes. */
 async function clientOf(t: Test, server: OpenSsh, lanes: Lanes, connections = 20): Promise<SftpConnection> {

@@ -79,7 +79,7 @@ t.test('all the metrics of one scrape are read from one look into the ledger', a
   const status = t.capture(store, 'status', store.status);
   const engine = { store, config } as unknown as Pick<Engine, 'store' | 'config'>;
   const live = { view: { at: 0, busy: 0, pipelines: [], connections: [] } } as unknown as LiveWatch;
-  const text = await new Metrics(live, new LedgerWatch(engine, clock)).text();
+  const text = await new Metrics(live, new LedgerWatch(engine, clock, HOUR_MS)).text();
   t.match(text, /^iovpipe_dead_letters 0$/m);
   t.equal(status().length, 1);
 });

@@ -5,10 +5,10 @@ import { cutoffOf } from '../../notice/cutoff.js';
 import { signNature } from '../../notice/signature.js';
 import { keptLog } from '../support/bareContext.js';
 import { faultsOf, openPage, shoot, startBrowser } from '../support/browser.js';
+import { until } from '../support/until.js';
 import { TOKEN, watchedOperator } from '../support/watchedOperator.js';
-import { within } from '../support/within.js';
 
-t.setTimeout(180_000);
+t.setTimeout(600_000);
 const DESK = { width: 1280, height: 900, language: 'en', theme: 'light' } as const;
 const browser = await startBrowser();
 const skip = browser ? false : 'chromium is not installed';
@@ -16,22 +16,20 @@ t.teardown(() => browser?.close());
 
 t.test('the page shows a demo day, finds a registration, and sends a dead letter again', { skip }, async (t) => {
   if (!browser) return;
-  let opened: ((address: string) => void) | undefined;
-  const address = new Promise<string>((resolve) => {
-    opened = resolve;
-  });
-  const teller: Teller = { phase: () => {}, done: () => {}, page: (page) => opened?.(page) };
+  let open: ReturnType<typeof openPage> | undefined;
+  const opens = async (address: string) => {
+    open = openPage(browser, address, DESK);
+    await open; // before anything flows
+  };
+  const teller: Teller = { phase: () => {}, done: () => {}, page: opens };
   const day = runDay(
     { folder: t.testdir(), records: 300, photos: 30, bytesMax: 30_000, seed: 3, log: keptLog() },
     teller,
   );
   t.teardown(async () => (await day).world.stop());
 
-  const { page, wrong } = await openPage(
-    browser,
-    await within(60_000, 'the page', Promise.race([address, day.then(() => '')])),
-    DESK,
-  );
+  await until('the page', () => open !== undefined, { ms: 120_000 });
+  const { page, wrong } = await open!;
   await page.locator('.edge.flows').first().waitFor({ timeout: 60_000 });
   await shoot(page, 'intake');
   t.ok((await page.locator('#pipelines h3').allTextContents()).includes('accounts-daily'));
@@ -143,10 +141,11 @@ t.test('a stream that is refused, by a proxy or for too many who watch, is asked
   if (!browser) return;
   const { port } = await watchedOperator(t);
   const page = await browser.newPage();
-  await page.route('**/api/live', (route) => route.fulfill({ status: 502 }), { times: 1 });
+  await page.route('**/api/live', (route) => route.fulfill({ status: 502 }));
   await page.goto(`http://127.0.0.1:${port}/`);
   await page.locator('.state.lost').waitFor();
-  await page.locator('.state.live').waitFor({ timeout: 15_000 });
+  await page.unroute('**/api/live');
+  await page.locator('.state.live').waitFor({ timeout: 60_000 });
 });
 
 t.test('a browser is asked for the token, and let in with it', { skip }, async (t) => {
@@ -178,6 +177,7 @@ t.test('a browser is asked for the token, and let in with it', { skip }, async (
   });
   await page.reload();
   await page.locator('.calendar td.late').waitFor(); // open, and its time is over
+  await page.unrouteAll({ behavior: 'wait' }); // the daemon goes before the page does
 });
 
 /** A vehicle message that failed for a reason that has passed. */

@@ -97,12 +97,13 @@ t.test('callers that are slow or send nonsense are cut, and do not keep others o
   t.teardown(() => {
     for (const socket of silent) socket.destroy();
   });
+  const cut = silent.map((socket) => new Promise((resolve) => socket.resume().once('close', resolve)));
   for (const socket of silent) socket.write('GET / HTTP/1.1\r\nX: ');
   const nonsense = connect(port, '127.0.0.1').on('error', () => {});
   nonsense.write('\x16\x03\x01\x02\x00nonsense\r\n\r\n');
-  await within(5_000, 'nonsense is cut', once(nonsense.resume(), 'close'));
+  await within(30_000, 'nonsense is cut', once(nonsense.resume(), 'close'));
   t.equal((await ask('/api/status')).status, 200);
-  await within(20_000, 'the slow are cut', Promise.all(silent.map((socket) => once(socket.resume(), 'close'))));
+  await within(60_000, 'the slow are cut', Promise.all(cut));
 });
 
 t.test('a dead letter is listed, shown masked, and sent again', async (t) => {
@@ -140,7 +141,7 @@ t.test('every metric that the alerts and the Grafana dashboard name is exported'
     ({ body } = await ask('/metrics'));
     return body.includes('iovpipe_arrived_items_total{pipeline="accounts-in"} 1\n'); // counters are looked at once a second
   };
-  await until('the item', isCounted, { ms: 10_000 });
+  await until('the item', isCounted);
   const exported = new Set([...body.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
   for (const file of ['prometheus/alerts.yaml', 'grafana/iovpipe.json']) {
     const text = readFileSync(new URL(`../../../packaging/${file}`, import.meta.url), 'utf8');

@@ -46,7 +46,7 @@ esac`,
 };
 
 t.test('each block of the page does what it says', { skip }, async (t) => {
-  t.setTimeout(300_000);
+  t.setTimeout(600_000);
   const machine = mkdtempSync(join(tmpdir(), 'iovpipe-operations-'));
   t.teardown(() => {
     if (existsSync(join(machine, 'pid'))) spawnSync('sh', ['-c', `kill -9 $(cat ${machine}/pid)`]);
@@ -77,7 +77,7 @@ t.test('each block of the page does what it says', { skip }, async (t) => {
     t.equal(language, 'sh');
     const shown = text.trim().split('\n')[0];
     const words = ['-e', '-c', here(text)];
-    const { status, stderr } = spawnSync('sh', words, { cwd: machine, env, encoding: 'utf8', timeout: 60_000 });
+    const { status, stderr } = spawnSync('sh', words, { cwd: machine, env, encoding: 'utf8', timeout: 240_000 });
     t.equal(status, 0, `block ${index + 1}: ${shown}`, { stderr });
     if (edited) continue;
     edited = true; // what a person does after the installation

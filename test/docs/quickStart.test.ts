@@ -11,7 +11,7 @@ import { commandsAreThere, pageOf } from '../support/page.js';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const page = pageOf('docs/quick-start.md');
 const run = promisify(execFile);
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 t.test('every block but `run` works as pasted, one after another', async (t) => {
   const folder = t.testdir();

@@ -13,6 +13,7 @@ import { cleanEnvironment } from '../support/cleanEnvironment.js';
 import { post } from '../support/httpsChannel.js';
 import { IovpipeProcess } from '../support/iovpipeProcess.js';
 import { type Page, pageOf } from '../support/page.js';
+import { until } from '../support/until.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const README = pageOf('README.md');
@@ -62,7 +63,7 @@ t.test('what the README shows works as pasted, beside a demo that stays', async 
   /** A block of the README in a shell of its own, in a folder where the demo left what it left. */
   const bash = (script: string | undefined, cwd = folder): Promise<{ stdout: string; stderr: string }> =>
     new Promise((resolve) => {
-      const options = { cwd, env: cleanEnvironment(), timeout: 60_000 };
+      const options = { cwd, env: cleanEnvironment(), timeout: 300_000 };
       const args = ['-o', 'pipefail', '-c', script ?? 'false'];
       execFile('bash', args, options, (_error, stdout, stderr) => resolve({ stdout, stderr }));
     });
@@ -104,9 +105,14 @@ t.test('what the README shows works as pasted, beside a demo that stays', async 
     t.match(stdout, /^HT_CURL-\d+_[A-Z0-9]+\.bin$/m);
     t.match(stdout, /KH_CURL-\d+_0002_001\.jpg$/m);
     const [, id = ''] = /"RequestID":"([^"]+)"/.exec(stdout) ?? [];
-    const told = await npx(['trace', id]);
-    const steps = told.stdout.split('\n').flatMap((line) => /^\S+ \S+ {2}(\w+)/.exec(line)?.[1] ?? []);
-    t.strictSame(new Set(steps), new Set(['accepted', 'due', 'asked', 'file', 'packed', 'delivered']), told.stdout);
+    let told = '';
+    const steps = () => told.split('\n').flatMap((line) => /^\S+ \S+ {2}(\w+)/.exec(line)?.[1] ?? []);
+    const areDelivered = async () => {
+      told = (await npx(['trace', id])).stdout;
+      return steps().filter((step) => step === 'delivered').length === 2; // noted after the files are there
+    };
+    await until('both files are delivered by the ledger', areDelivered, { ms: 120_000, instead: () => told });
+    t.strictSame(new Set(steps()), new Set(['accepted', 'due', 'asked', 'file', 'packed', 'delivered']), told);
   });
 
   await t.test('pictures sent by sftp from the shell are kept with their registration', async (t) => {

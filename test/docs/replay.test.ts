@@ -39,7 +39,7 @@ const PACK = `  pack:
 
 const kafka = await startKafka();
 if (kafka) t.teardown(() => kafka.stop());
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 t.test('every command of the page works on the shipped pipelines', { skip: kafka ? false : 'no Kafka' }, async (t) => {
   if (!kafka) return;

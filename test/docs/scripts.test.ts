@@ -9,7 +9,7 @@ import { newRecord, testStore } from '../support/testStore.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const PAGE = readFileSync(join(ROOT, 'docs/scripts.md'), 'utf8');
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 /** What the page says of each command: the fields before any bracket, by whether they may be absent. */
 const ROWS = new Map(

@@ -7,7 +7,7 @@ import { editorSchema, testSchema } from '../../engine/schema.js';
 import { type Completion, LanguageServer } from '../support/languageServer.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 /** The shipped pipeline file and its tests, beside their schemas, in an editor. */
 async function editor(name: string): Promise<LanguageServer> {

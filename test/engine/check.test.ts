@@ -26,7 +26,7 @@ const check = (folder: string) => iovpipe(['check'], folder);
 
 // Each case is a process of its own: a few at a time.
 t.jobs = 4;
-t.setTimeout(180_000);
+t.setTimeout(800_000);
 
 t.test('a sound pipeline file is checked in silence', async (t) => {
   const folder = t.testdir();

@@ -16,5 +16,5 @@ t.test('who waits for a time is there when the clock is set ahead, or the machin
   Date.now = () => now() + HOUR_MS;
   mock.timers.tick(HOUR_MS / 60);
   mock.timers.reset();
-  await within(5_000, 'the end of the wait', waiting);
+  await within(60_000, 'the end of the wait', waiting);
 });

@@ -188,7 +188,7 @@ async function receiver(t: Test, mgf1: Mgf1): Promise<Receiver> {
   const { engine } = await opened(t, folder);
   const { ready, end } = serve(engine);
   t.teardown(end);
-  await within(10_000, 'listening', ready);
+  await within(60_000, 'listening', ready);
   const say = async (path: string, body: string | object) => {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     const { status, body: heard } = await post(`https://127.0.0.1:${port}${path}`, certificates.ca, text);
@@ -258,7 +258,7 @@ t.test('a car under another name of its maker', async (t) => {
 t.test('cards that wait for the operator’s own data, two messages with the same cards at once', async (t) => {
   const us = await receiver(t, 'sha256');
   const messages = [account(us, 'R1', cardsOf(1, 2, 3)), account(us, 'R2', cardsOf(3, 2, 1))];
-  const answers = await within(10_000, 'both answers', Promise.all(messages.map((each) => us.say('/joined', each))));
+  const answers = await within(60_000, 'both answers', Promise.all(messages.map((each) => us.say('/joined', each))));
   for (const { body } of answers) t.same(body, SUCCESS);
   for (const { ICCID } of cardsOf(1, 2, 3)) {
     t.ok(

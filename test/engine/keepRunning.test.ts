@@ -37,9 +37,10 @@ t.test('a clock that is set back puts off no new attempt', async (t) => {
   });
   const { log } = keeping;
   const running = keepRunning(pipeline, undefined, keeping, stop.signal);
-  await until('the failure of an attempt', () => log.lines.length === 1);
+  await until('the failure of an attempt', () => log.lines.length >= 1);
   Date.now = () => now() - 8 * 3_600_000;
-  await until('the next one, a second later', () => attempts === 2, { ms: 10_000 }).finally(() => stop.abort());
+  const before = attempts;
+  await until('the next one, a second later', () => attempts > before).finally(() => stop.abort());
   await running;
 });
 
@@ -58,7 +59,7 @@ t.test('a run that lasted is begun again as soon as one that broke for the first
     if (attempts === 4) stop.abort();
   });
   await within(
-    20_000,
+    60_000,
     'four attempts',
     keepRunning(pipeline, undefined, keeping, stop.signal).catch(() => undefined),
   );

@@ -57,7 +57,7 @@ t.test('a peer above its rate is told to come again, others are not, and nothing
   const engine = await Engine.open(config, { clock: systemClock, log: keptLog() });
   const { ready, end } = serve(engine);
   t.teardown(end);
-  await within(10_000, 'listening', ready);
+  await within(60_000, 'listening', ready);
 
   const say = async (requestId: string, iccid: string, changes: JsonObject = {}) => {
     const message = JSON.stringify(accountMessage(requestId, changes, { ...registration, ICCID: iccid }));
@@ -71,7 +71,13 @@ t.test('a peer above its rate is told to come again, others are not, and nothing
     return numbers.filter((_, index) => answers[index]?.OprRst !== '1');
   };
 
-  const started = performance.now();
+  // during the first round no time passes for the rate, however long all its connections take
+  const now = performance.now.bind(performance);
+  const started = now();
+  performance.now = () => started;
+  t.teardown(() => {
+    performance.now = now;
+  });
   let left = Array.from({ length: MESSAGES }, (_, index) => index);
   let rounds = 0;
   let tooMany = false;
@@ -80,6 +86,8 @@ t.test('a peer above its rate is told to come again, others are not, and nothing
     if (rounds === 0) {
       const Auth = { PlatformID: 'OEM-2', SignNature: signNature('OEM-2', maker.password) };
       t.equal((await say('M1', iccidOf(MESSAGES), { Auth })).OprRst, '1', 'another peer is answered meanwhile');
+      t.equal(left.length, MESSAGES - PER_SECOND, 'at once as many as in a second');
+      performance.now = now;
     }
     const bound = PER_SECOND * (1 + (performance.now() - started) / 1000) + 1;
     tooMany ||= MESSAGES - left.length > bound;

@@ -241,7 +241,7 @@ t.test('many cards go in pieces, and one that is registered anew in between stay
 t.test('the engine purges on its schedule, beginning with the first turn after it was set up', async (t) => {
   const { store, clock, pictures, log } = await twoCards(t);
   const told = new EventEmitter<{ info: [string] }>();
-  const next = async () => (await within(10_000, 'a purge', once(told, 'info')))[0] as string;
+  const next = async () => (await within(60_000, 'a purge', once(told, 'info')))[0] as string;
   const heard = {
     ...log,
     info: (fields: object, message: string) => void told.emit('info', `${message} ${JSON.stringify(fields)}`),
@@ -262,7 +262,7 @@ t.test('the engine purges on its schedule, beginning with the first turn after i
   for (let heardLast = await second; !heardLast.includes('"cards":1'); ) heardLast = await next();
   t.strictSame(readdirSync(pictures), [HERE]);
   stop.abort();
-  await within(10_000, 'the end', kept);
+  await within(60_000, 'the end', kept);
   t.notMatch(JSON.stringify(log.lines), GONE);
 });
 

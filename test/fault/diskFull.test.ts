@@ -9,6 +9,7 @@ import { IovpipeProcess } from '../support/iovpipeProcess.js';
 import { startOpenSsh } from '../support/openssh.js';
 import { AFTER_MIDNIGHT_MS, AFTERNOON_MS, operatorSite } from '../support/operatorSite.js';
 import { folderOnSmallDisk, mayMount } from '../support/smallDisk.js';
+import { within } from '../support/within.js';
 
 const SEED = Number(process.env.IOVPIPE_SEED ?? 2022);
 const KIB = 1024;
@@ -20,7 +21,7 @@ if (skip && process.env.CI) t.fail(`under CI this must run: ${skip}`);
 
 t.test('an archive without room answers 604, and takes everything once there is room', { skip }, async (t) => {
   if (!ssh) return;
-  t.setTimeout(120_000);
+  t.setTimeout(300_000);
   const upload = join(ssh.directory, 'full-intake');
   mkdirSync(upload);
   const { folder, grow } = folderOnSmallDisk(t, 'var', 2_500);
@@ -35,10 +36,8 @@ t.test('an archive without room answers 604, and takes everything once there is 
   await full;
   const before = maker.answered.length;
   t.ok(before > 50, `${before} messages fitted`);
-  t.ok(
-    daemon.said.some(({ code, msg }) => code === 'STORE_FAILED' && /disk.*full/.test(msg)),
-    'it says why',
-  );
+  const why = daemon.says(({ code, msg }) => code === 'STORE_FAILED' && /disk.*full/.test(msg));
+  t.match(await within(30_000, 'it says why', why), { code: 'STORE_FAILED' });
 
   grow(64 * KIB);
   await new Promise((resolve) => {
@@ -62,7 +61,7 @@ t.test('an archive without room answers 604, and takes everything once there is 
 
 t.test('an export without room in the outbox says so, and resumes once there is room', { skip }, async (t) => {
   if (!ssh) return;
-  t.setTimeout(120_000);
+  t.setTimeout(300_000);
   const upload = join(ssh.directory, 'full-outbox');
   mkdirSync(upload);
   const { folder, grow } = folderOnSmallDisk(t, 'var/outbox', 16);

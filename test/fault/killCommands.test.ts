@@ -15,7 +15,7 @@ import { post } from '../support/httpsChannel.js';
 import { IovpipeProcess } from '../support/iovpipeProcess.js';
 import { changesIn, eventsOf, type Happening, signalAfter } from '../support/killMoment.js';
 import { seededRandom } from '../support/seededRandom.js';
-import { within } from '../support/within.js';
+import { until } from '../support/until.js';
 
 const SEED = Number(process.env.IOVPIPE_SEED ?? 2022);
 const COMMANDS = Number(process.env.IOVPIPE_COMMANDS ?? 500);
@@ -140,19 +140,10 @@ class Regulator extends EventEmitter<{ answer: [string] }> {
   }
 }
 
-/** Looks into the ledger of a running role at each change of it, until it says so. */
+/** Looks into the ledger of a running role until it says so. A change of its files comes a moment before it can be read. */
 async function untilLedger(role: Role, what: string, says: (files: StoreStatus['dueFiles']) => boolean): Promise<void> {
   const store = await openStore(role.folder, true);
-  let leave: (() => void) | undefined;
-  const said = new Promise<void>((resolve) => {
-    const look = () => (says(store.status().dueFiles) ? resolve() : undefined);
-    leave = changesIn(join(role.folder, 'var'))(look);
-    look();
-  });
-  await within(100_000, what, said).finally(async () => {
-    leave?.();
-    await store.close();
-  });
+  await until(what, () => says(store.status().dueFiles), { ms: 200_000 }).finally(() => store.close());
 }
 
 async function twoRoles(t: Test) {

@@ -102,7 +102,7 @@ const told = (killedAt: ReadonlyMap<string, number>) =>
 
 t.test('an export that is killed again and again delivers each record once', { skip }, async (t) => {
   if (!ssh) return;
-  t.setTimeout(240_000);
+  t.setTimeout(420_000);
   t.comment(`seed ${SEED}`);
   const { upload, site, finals, bytes } = await exportSite(t, ssh, 'export', { bytesMax: 400_000 });
   const filled = await fillArchive(join(site.folder, 'var/archive.db'), AFTERNOON_MS, {
@@ -133,7 +133,7 @@ t.test('an export that is killed again and again delivers each record once', { s
 
 t.test('a file that goes straight to the regulator, killed again and again, too', { skip }, async (t) => {
   if (!ssh) return;
-  t.setTimeout(240_000);
+  t.setTimeout(420_000);
   t.comment(`seed ${SEED}`);
   const records = accountRecords(SEED, 0, 2_400);
   const { upload, site, finals, bytes } = await exportSite(t, ssh, 'backfill', {

@@ -15,7 +15,7 @@ const KILLS = 6;
 
 const kafka = await startKafka();
 if (kafka) t.teardown(() => kafka.stop());
-t.setTimeout(480_000);
+t.setTimeout(840_000);
 
 /** Known again by the RequestID of their platform; or by their place in the topic alone. */
 const chains = [
@@ -29,7 +29,7 @@ for (const { name, pipeline, messages, key } of chains) {
     { skip: kafka ? false : 'no Kafka' },
     async (t) => {
       if (!kafka) return;
-      t.setTimeout(240_000);
+      t.setTimeout(400_000);
       t.comment(`seed ${SEED}`);
       const random = seededRandom(SEED);
       const topic = await kafka.topic(3);
@@ -58,7 +58,7 @@ for (const { name, pipeline, messages, key } of chains) {
         openSqliteStore({ path: `${folder}/var/archive.db`, clock: systemClock, log: keptLog(), readOnly: true });
       const store = await open();
       await until('all of it', () => storedIn(store) >= sent, {
-        ms: 60_000,
+        ms: 180_000,
         instead: () => `${storedIn(store)} of ${sent}`,
       });
       daemon.signal('SIGTERM');

@@ -15,7 +15,7 @@ const RECORDS = 60_000;
 
 const kafka = await startKafka();
 if (kafka) t.teardown(() => kafka.stop());
-t.setTimeout(240_000);
+t.setTimeout(480_000);
 
 interface Told {
   read: number;
@@ -42,7 +42,7 @@ t.test('a replay that is killed goes on, and stores nothing twice', { skip: kafk
   }
   t.ok(kills > 0, `killed ${kills} times`);
   const stopped = new IovpipeProcess(words, folder);
-  const asked = await signalAfter(400, changesIn(`${folder}/var`), stopped, 'SIGTERM');
+  const asked = await signalAfter(100, changesIn(`${folder}/var`), stopped, 'SIGTERM');
   t.ok(asked, `it was under way when it was asked to stop: ${stopped.words}`);
   t.match(await stopped.ended, { code: 2, signal: null }, 'asked to stop it notes where it is');
   const last = await iovpipe([...words, '--json'], folder);

@@ -15,6 +15,7 @@ import { changesIn, type Happening, signalAfter } from '../support/killMoment.js
 import { AFTERNOON_MS } from '../support/operatorSite.js';
 import { seededRandom } from '../support/seededRandom.js';
 import { type ThreeRoles, threeRoles } from '../support/threeRoles.js';
+import { until } from '../support/until.js';
 import { within } from '../support/within.js';
 
 const SEED = Number(process.env.IOVPIPE_SEED ?? 2022);
@@ -29,7 +30,7 @@ const FILES = 2 * COMMANDS;
 const CHANGES_MAX = 40;
 /** Commands whose pictures are looked at, one by one, at the end. */
 const LOOKED_AT_MAX = 500;
-const DEADLINE_MS = 120_000 + 200 * COMMANDS;
+const DEADLINE_MS = 240_000 + 200 * COMMANDS;
 
 const ARCHIVES = { regulator: 'regulator.db', operator: 'archive.db', maker: 'oem.db' } as const;
 type Name = keyof typeof ARCHIVES;
@@ -146,7 +147,7 @@ t.test('each command that was answered is fulfilled once, whichever role is kill
   for (const name of NAMES)
     await untilLedger(sites, name, `what is due at the ${name}`, (store) => dueFiles(store).waiting === 0);
   const box = join(sites.operator.folder, 'var', BOX);
-  await untilSo(box, 'an empty drop box at the operator', () => readdirSync(box).length === 0);
+  await until('an empty drop box at the operator', () => readdirSync(box).length === 0, { ms: DEADLINE_MS });
   for (const [name, { running, kills }] of Object.entries(roles)) {
     t.ok(kills >= Math.floor(KILLS / 4), `the ${name} was killed`);
     await running.ready();
@@ -235,22 +236,10 @@ async function checkLedgers(t: Test, sites: ThreeRoles) {
   }
 }
 
-/** Looks at each change of a directory, until it is so. */
-async function untilSo(directory: string, what: string, isSo: () => boolean): Promise<void> {
-  let leave: (() => void) | undefined;
-  const so = new Promise<void>((resolve) => {
-    const look = () => (isSo() ? resolve() : undefined);
-    leave = changesIn(directory)(look);
-    look();
-  });
-  await within(DEADLINE_MS, what, so).finally(() => leave?.());
-}
-
-/** Looks into the ledger of a running role until it says so. */
+/** Looks into the ledger of a running role until it says so. A change of its files comes a moment before it can be read. */
 async function untilLedger(sites: ThreeRoles, name: Name, what: string, says: (store: Store) => boolean) {
   const store = await openLedger(sites, name);
-  const directory = join(sites[name].folder, 'var');
-  await untilSo(directory, what, () => says(store)).finally(() => store.close());
+  await until(what, () => says(store), { ms: DEADLINE_MS }).finally(() => store.close());
 }
 
 function openLedger(sites: ThreeRoles, name: Name): Promise<Store> {

@@ -20,7 +20,7 @@ t.test(
   { skip: ssh ? false : 'no OpenSSH' },
   async (t) => {
     if (!ssh) return;
-    t.setTimeout(120_000);
+    t.setTimeout(300_000);
     const upload = join(ssh.directory, 'stalled');
     mkdirSync(upload);
     const proxy = await FaultProxy.start(ssh);
@@ -30,7 +30,7 @@ t.test(
       server: { ...ssh, port: proxy.port },
       upload,
       bytesMax: 100_000,
-      changes: [['connections: 20', 'connections: 4\n      operationTimeoutMs: 2000\n      connectTimeoutMs: 2000']],
+      changes: [['connections: 20', 'connections: 4\n      operationTimeoutMs: 5000\n      connectTimeoutMs: 10000']],
     });
     const archive = join(site.folder, 'var/archive.db');
     const filled = await fillArchive(archive, AFTERNOON_MS, { seed: SEED, accounts: 1_000, vehicles: 200 });

@@ -73,7 +73,7 @@ t.test('lines: spoiled ones are told by number, the rest goes on', async (t) => 
 t.test('lines: a line far above the bound is passed over in bounded memory', async (t) => {
   t.testdir({});
   const million = gzipSync(Buffer.alloc(1_000_000, 'x'));
-  const members = [gzipSync('{"a":1}\n'), ...Array<Buffer>(101).fill(million), gzipSync('\n{"a":2}\n')];
+  const members = [gzipSync('{"a":1}\n'), ...Array<Buffer>(301).fill(million), gzipSync('\n{"a":2}\n')];
   const before = process.memoryUsage().arrayBuffers;
   let most = 0;
   const watch = setInterval(() => {
@@ -86,7 +86,8 @@ t.test('lines: a line far above the bound is passed over in bounded memory', asy
     [2, 'MESSAGE_TOO_LARGE'],
     [3, { a: 2 }],
   ]);
-  t.ok(most < 60_000_000, `${most} bytes at most`);
+  // what V8 lets gather before it collects garbage, twice: its sweeper has a thread of its own, which may be late
+  t.ok(most < 150_000_000, `${most} bytes at most`);
 });
 
 t.test('array: elements are read as strictly as lines; a malformed rest is told and ends it', async (t) => {

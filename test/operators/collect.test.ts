@@ -236,7 +236,7 @@ async function service(t: Test, answer: Answer) {
   t.teardown(() => server.closeAllConnections());
   t.teardown(() => void server.close());
   const origin = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const place = { url: `${origin}/cards/{iccid}`, ca: certificates.ca, timeoutMs: 5_000 };
+  const place = { url: `${origin}/cards/{iccid}`, ca: certificates.ca, timeoutMs: 30_000 };
   return { origin, asked, options: { photos: [place] } };
 }
 

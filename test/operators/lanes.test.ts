@@ -16,7 +16,7 @@ import { DAY_16_MS, HOUR_MS, testStore } from '../support/testStore.js';
 import { until } from '../support/until.js';
 import { within } from '../support/within.js';
 
-const MS = 10_000;
+const MS = 30_000;
 const KEY = { kind: 'KH', code: '0002', cutoff: '2022111600', type: 'P' } as const;
 
 /** The operator over an archive with one open window, and files of it. */

@@ -154,7 +154,7 @@ t.test('pictures before their registration wait, and are tied when it comes', as
     log.info = (_fields, message) => message === 'pictures are kept' && resolve();
   });
   await expected(store, 'KH', 'REQ-1');
-  await within(10_000, 'the pictures to be tied', tied);
+  await within(30_000, 'the pictures to be tied', tied);
   t.match(store.dueFile('KH_REQ-1_WBA0'), { state: 'delivered' });
   t.same(readdirSync(join(kept, ICCID)), ['KH_REQ-1_WBA0.bin']);
   t.same(readdirSync(join(kept, 'unregistered')), ['KH_REQ-2_WBA0.bin']);
@@ -173,7 +173,7 @@ t.test('pictures that cannot be tied to their registration are told once, and st
     };
   });
   await expected(store, 'KH', 'REQ-1');
-  await within(10_000, 'the report', told);
+  await within(30_000, 'the report', told);
   await kernel.close?.();
   t.match(
     log.lines.filter(({ level }) => level === 'error'),

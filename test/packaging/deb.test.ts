@@ -28,7 +28,7 @@ const STATE = '/var/lib/iovpipe';
 /** `systemd-analyze security` shows it as 2.0. */
 const EXPOSURE_MAX = '20';
 
-t.setTimeout(300_000);
+t.setTimeout(800_000);
 const missing = ['/usr/bin/dpkg-deb', '/usr/bin/systemd-analyze'].filter((path) => !existsSync(path));
 const skip = missing.length > 0 ? `no ${missing.join(', ')}` : skipWithoutNotify(t);
 if (skip && process.env.CI) t.fail(`under CI this must run: ${skip}`);
@@ -174,7 +174,7 @@ async function configure(t: Test) {
 }
 
 t.test('unpacked, edited and checked it runs as the unit says, reloads and stops', { skip }, async (t) => {
-  t.setTimeout(180_000);
+  t.setTimeout(600_000);
   const site = await configure(t);
   const program = inRoot('usr/bin/iovpipe');
   const checked = ran('env', `CREDENTIALS_DIRECTORY=${site.credentials}`, program, 'check', site.path);
@@ -203,7 +203,7 @@ t.test('unpacked, edited and checked it runs as the unit says, reloads and stops
 });
 
 t.test('install.sh keeps files of the site', { skip }, async (t) => {
-  t.setTimeout(180_000);
+  t.setTimeout(600_000);
   const destination = t.testdir({ etc: { iovpipe: { 'pipeline.yaml': 'mine' } } });
   const env = { ...cleanEnvironment(), DESTDIR: destination };
   const said = execFileSync('sh', [join(ROOT, 'packaging/systemd/install.sh')], { encoding: 'utf8', env });

@@ -187,7 +187,7 @@ const BAD: readonly Bad[] = [
 
 const bombOf = (card: Card) => zipped([page(card)[0], Buffer.concat([picture('jpg'), Buffer.alloc(15_000_000)])]);
 
-t.setTimeout(120_000);
+t.setTimeout(400_000);
 
 t.test('one bad thing of each kind amid good ones: the good arrive, of each bad one a person reads', async (t) => {
   const folder = t.testdir({});

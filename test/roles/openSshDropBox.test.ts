@@ -18,9 +18,9 @@ import { within } from '../support/within.js';
 
 const MAKER = 'LSV1';
 const ICCID = '89860022123456789012';
-const ANSWER_MS = 20_000;
+const ANSWER_MS = 60_000;
 
-t.setTimeout(60_000);
+t.setTimeout(300_000);
 const ssh = await startOpenSsh();
 if (ssh) t.teardown(() => ssh.stop());
 const skip = ssh ? false : 'no OpenSSH server here (apt-get install openssh-server)';
@@ -30,7 +30,7 @@ const SHELL = `set -euo pipefail
 sign() { printf %s "$1" | openssl dgst -sm3 -r | cut -d ' ' -f 1; }
 bytes() { printf "$(printf %s "$1" | sed 's/../\\\\x&/g')"; }
 seal() { local iv; iv=$(openssl rand -hex 16); bytes "$iv"; openssl enc -sm4-cbc -K "$T1_KEY" -iv "$iv"; } # the IV in front
-post() { curl --silent --show-error --max-time 20 --cacert "$CA" "$1" --data-binary @-; }
+post() { curl --silent --show-error --max-time 30 --cacert "$CA" "$1" --data-binary @-; }
 
 register() { # REQUEST_ID
   local sealed; sealed=$(printf %s "$DETAIL" | seal | base64 -w 0)
@@ -46,7 +46,7 @@ album() { # NAME PICTURE…
   seal < "$name.zip" > "$name.bin"
 }
 upload() { # NAME…
-  [ -s known_hosts ] || ssh-keyscan -p "$SFTP_PORT" 127.0.0.1 > known_hosts 2> keyscan.log
+  [ -s known_hosts ] || ssh-keyscan -T 30 -p "$SFTP_PORT" 127.0.0.1 > known_hosts 2> keyscan.log
   for name; do printf 'put %s.bin %s.bin.tmp\\nrename %s.bin.tmp %s.bin\\n' "$name" "$BOX/$name" "$BOX/$name" "$BOX/$name"; done |
     sftp -q -F none -i sftp.key -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none \\
       -o UserKnownHostsFile=known_hosts -P "$SFTP_PORT" -b - "$SFTP_USER@127.0.0.1"

@@ -19,7 +19,7 @@ const ALBUM = 'KH_CMD-7_0002.bin';
 const CARD = '89860412101880000012';
 const ASIDE = /^20261115010000\d{3}_/;
 
-t.setTimeout(60_000);
+t.setTimeout(240_000);
 
 t.test('a refused file makes room for the right one, which its sender sends under the same name', async (t) => {
   const agreed = await agree({ folder: t.testdir({}), bytesMax: 100_000_000, makers: ['LSV1'] });

@@ -52,7 +52,7 @@ function changed(
 const delivered = ({ store }: RunningRole, names: readonly string[]) =>
   names.every((name) => store.dueFile(name)?.state === 'delivered');
 
-t.setTimeout(120_000);
+t.setTimeout(400_000);
 
 t.test('a car maker whose command channel accepts and says nothing holds up no other', async (t) => {
   const { agreed, made } = await site(t);
@@ -103,7 +103,7 @@ t.test('a car maker whose command channel accepts and says nothing holds up no o
 t.test('while the regulator’s SFTP server accepts and says nothing, T1 and the commands go on', async (t) => {
   const { agreed, made, folder } = await site(t, MANY);
   const silent = await silence(t, agreed.ports.regulatorSftp);
-  const impatient = { connectTimeoutMs: 1_000, retryDelayMsMin: 50, retryDelayMsMax: 300, alarmAfterAttempts: 3 };
+  const impatient = { connectTimeoutMs: 5_000, retryDelayMsMin: 50, retryDelayMsMax: 300, alarmAfterAttempts: 3 };
   const theOperator = await startRole(t, changed(operator(agreed), 'connections', { regulator: impatient }));
   const theMaker = await startRole(t, maker(agreed));
   await registered(theOperator, MANY);

@@ -30,7 +30,9 @@ type Answer = (body: { RequestID: string }, response: ServerResponse, request: I
 async function peer(t: Test, ...answers: Answer[]) {
   const requests: { id: string; at: number; connection: string | undefined }[] = [];
   const server: Server = createServer({ cert: certificates.cert, key: certificates.key }, async (request, response) => {
-    const body = JSON.parse(await text(request)) as { RequestID: string };
+    const said = await text(request).catch(() => undefined);
+    if (said === undefined) return; // its sender has gone in the middle of it
+    const body = JSON.parse(said) as { RequestID: string };
     requests.push({ id: body.RequestID, at: performance.now(), connection: request.headers.connection });
     (answers.length > 1 ? answers.shift()! : answers[0]!)(body, response, request);
   });
@@ -105,7 +107,7 @@ t.test('OprRst 2 is final, and its cause is told', async (t) => {
 });
 
 t.test('604, HTTP 5xx, a lost reply and a timeout are tried again under the same RequestID', async (t) => {
-  const slow = { timeoutMs: 200 };
+  const slow = { timeoutMs: 4_000 };
   const { url, requests } = await peer(
     t,
     no('604'),

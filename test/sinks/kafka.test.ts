@@ -24,12 +24,15 @@ const tls = await makeCertificates();
 const { kafka, test } = await kafkaTests(t, `${tls.key}\n${tls.cert}`);
 t.setTimeout(300_000);
 
+/** For tests that count what is told: a busy machine does not make a broker seem away. */
+const PATIENT = { connectTimeoutMs: 30_000 };
+
 /** A sink of its own; `connection` says what differs of its connection. */
 async function sinkTo(
   t: Test,
   topic: string,
   options: object = {},
-  connection: { brokers?: string; tls?: object; sasl?: object } = {},
+  connection: { brokers?: string; tls?: object; sasl?: object; connectTimeoutMs?: number } = {},
   store?: Store,
 ) {
   const { brokers = kafka?.brokers ?? '', ...more } = connection;
@@ -215,10 +218,8 @@ test('a message above its bound fails for good, and alone', async (t, { topic, c
 });
 
 test('a topic that is not there makes the run begin again', async (t) => {
-  const { sink, log } = await sinkTo(t, `missing-${randomUUID()}`, {
-    deliveryTimeoutMs: 1_000,
-    retry: { attemptsMax: 2 },
-  });
+  const missing = `missing-${randomUUID()}`;
+  const { sink, log } = await sinkTo(t, missing, { deliveryTimeoutMs: 10_000, retry: { attemptsMax: 2 } }, PATIENT);
   await t.rejects(sink.write(itemOf('{}')), { code: 'KAFKA_REFUSED' });
   t.equal(log.lines.length, 1, 'told once');
 });
@@ -258,7 +259,7 @@ t.test(
     if (!kafka?.control) return;
     const { control, topic, contents } = kafka;
     const name = await topic(2);
-    const { sink, log } = await sinkTo(t, name);
+    const { sink, log } = await sinkTo(t, name, {}, PATIENT);
     await sink.write(itemOf(block(100)));
     await control.signal('SIGSTOP');
     const frozen = sink.write(itemOf(block(100)));

@@ -34,13 +34,13 @@ async function reading(t: Test, options: object, given?: TestStore) {
   const stop = new AbortController();
   const items = source.read(stop.signal)[Symbol.asyncIterator]();
   const next = async (): Promise<Item> => {
-    const step = await within(10_000, 'the next item', items.next());
+    const step = await within(60_000, 'the next item', items.next());
     if (step.done) throw new Error('expected an item, got the end');
     return step.value as Item;
   };
   const close = async () => {
     await source.close?.();
-    await within(10_000, 'the end', Promise.resolve(items.return?.()));
+    await within(60_000, 'the end', Promise.resolve(items.return?.()));
   };
   t.teardown(close);
   const state = (requestId: string) => store.dueFile(due(requestId).name);
@@ -118,7 +118,7 @@ t.test(
     t.match(store.dueFile(asked('A').name), { state: 'failed', reason: /COMMAND_EXPIRED/ });
     t.match(store.dueFile(asked('C', 'OTHER').name), { state: 'asked' });
     await close();
-    t.equal((await within(10_000, 'the end', nothing)).done, true);
+    t.equal((await within(60_000, 'the end', nothing)).done, true);
     await store.fileDelivered(asked('A').name, '/upload');
     t.match(store.dueFile(asked('A').name), { state: 'delivered' }, 'late, but there');
   },
@@ -235,7 +235,7 @@ t.test('no more than inFlightMax are under way', async (t) => {
   for (let turn = 0; turn < 50; turn += 1) await settled();
   t.equal(given, 0);
   under[1]?.receipt.arrived();
-  t.match((await within(10_000, 'the fourth', fourth)).value, { origin: 'KH_R3_0002' });
+  t.match((await within(60_000, 'the fourth', fourth)).value, { origin: 'KH_R3_0002' });
 });
 
 t.test('failures beyond waitingMax are forgotten and found again, while new ones come through', async (t) => {
@@ -269,7 +269,7 @@ t.test('a stop ends the reading and what is under way is still noted; a restart 
   await add(store, ...numbered(3));
   const [first, second] = [await next(), await next()];
   stop.abort(new IovError('STOPPED', 'asked to'));
-  t.same(await within(10_000, 'the end', items.next()), { done: true, value: undefined });
+  t.same(await within(60_000, 'the end', items.next()), { done: true, value: undefined });
   first.receipt.arrived();
   second.receipt.failed(new IovError('STOPPED', 'drained'));
   await source.close?.();

@@ -113,7 +113,7 @@ t.test('the next file is begun when all of the one before has been handled, and 
   for (let turn = 0; turn < 50; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
   t.equal(third, undefined);
   items[0]?.receipt.arrived();
-  await within(20_000, 'the next file', pulling);
+  await within(60_000, 'the next file', pulling);
   t.equal(third?.origin, 'b.ndjson:1');
   t.match(store.position('test', 'outgoing/a.ndjson'), { line: 2 });
   third?.receipt.arrived();

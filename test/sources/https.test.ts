@@ -177,7 +177,8 @@ t.test('an unknown path is answered 400, and 404 where the status mirrors the co
 });
 
 t.test('a body above its bound is 413, announced or not, and the caller can read why', async (t) => {
-  await withChannel({ source: { bodyBytesMax: 10_000 }, handle: await intake() }, async ({ url, listener }) => {
+  const bounds = { listener: { lingerMs: 5_000 }, source: { bodyBytesMax: 10_000 } };
+  await withChannel({ ...bounds, handle: await intake() }, async ({ url, listener }) => {
     const announced = await post(url, ca, 'x'.repeat(5_000_000));
     t.equal(announced.status, 413);
     t.same(announced.body, { RequestID: '', OprRst: '2', FailureCause: '400' });
@@ -371,7 +372,15 @@ t.test('2,000 concurrent short connections: not one is lost', async (t) => {
     await new Promise((resolve) => setImmediate(resolve));
     await turn(item);
   };
-  await withChannel({ handle, source: { inFlightMax: 64 } }, async ({ url, items }) => {
+  // so that a slow machine loses none either
+  const times = {
+    handshakeTimeoutMs: 120_000,
+    headersTimeoutMs: 120_000,
+    bodyTimeoutMs: 120_000,
+    answerTimeoutMs: 600_000,
+  };
+  const listener = { ...times, connectionsPerAddressMax: 4_096 };
+  await withChannel({ handle, listener, source: { inFlightMax: 64 } }, async ({ url, items }) => {
     const bodies = Array.from({ length: COUNT }, (_, index) => JSON.stringify(accountMessage(`R${index}`)));
     const answers = await Promise.all(bodies.map((body) => post(url, ca, body)));
     t.same(

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { readdir, readFile, readlink, stat, truncate, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -43,6 +43,7 @@ async function openPaths(): Promise<string[]> {
   const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''));
   return Promise.all(links);
 }
+const TIMES = { connectTimeoutMs: 30_000, operationTimeoutMs: 30_000, keepaliveMs: 15_000 };
 const silent = { onUploading: async () => undefined, signal };
 
 t.test('the 21st connection of a login is refused and counted, the other twenty go on', async (t) => {
@@ -50,7 +51,7 @@ t.test('the 21st connection of a login is refused and counted, the other twenty 
   const log = keptLog();
   const running = await box(root, {}, positions(), log);
   const proxy = await FaultProxy.start({ host: '127.0.0.1', port: running.source.port });
-  const direct = await sftpClient(oem1(running));
+  const direct = await sftpClient(oem1(running), { idleTimeoutMs: 600_000 });
   const other = await sftpClient({ ...oem1(running), port: proxy.port }, { connections: 1 });
   t.teardown(async () => {
     await Promise.all([direct.close(), other.close()]);
@@ -160,12 +161,12 @@ t.test(
   'bounds: a file too large, too many handles, a login that does not come, a sender that falls silent',
   async (t) => {
     const root = t.testdir();
-    const running = await box(root, { fileBytesMax: 1_000, loginTimeoutMs: 200, idleTimeoutMs: 200 });
+    const running = await box(root, { fileBytesMax: 1_000 });
     const log = keptLog();
     const client = await sftpClient(oem1(running), { delayMsMin: 1, delayMsMax: 5 }, log);
     t.teardown(() => Promise.all([client.close(), running.stop()]));
     const few = await box(join(root, 'few'), { openHandlesMax: 2 });
-    const settings = { ...oem1(few), connectTimeoutMs: 5_000, operationTimeoutMs: 5_000, keepaliveMs: 15_000 };
+    const settings = { ...oem1(few), ...TIMES };
     const session = await SftpSession.open(settings, signal);
     await session.openForWriting('a.tmp', true);
     const second = await session.openForWriting('b.tmp', true);
@@ -187,16 +188,21 @@ t.test(
     };
     await t.rejects(client.deliver(large, '/', 'large.bin', { ...silent, signal: abort.signal }), { code: 'STOPPED' });
     t.match(log.lines, [{ fields: { code: 'SFTP_FAILED', reason: /expected at most 1000 bytes/ } }]);
-    const stranger = connect(running.source.port, '127.0.0.1').resume();
+    const hasty = await box(join(root, 'hasty'), { loginTimeoutMs: 200 });
+    t.teardown(() => hasty.stop());
+    const stranger = connect(hasty.source.port, '127.0.0.1').resume();
     await once(stranger, 'close');
     t.pass('a connection that does not log in is closed');
-    const proxy = await FaultProxy.start({ host: '127.0.0.1', port: running.source.port });
-    t.teardown(() => proxy.stop());
-    const quiet = await sftpClient({ ...oem1(running), port: proxy.port });
-    t.teardown(() => quiet.close());
+    const restless = await box(join(root, 'restless'), { idleTimeoutMs: 1_000 });
+    const proxy = await FaultProxy.start({ host: '127.0.0.1', port: restless.source.port });
+    const quiet = await sftpClient({ ...oem1(restless), port: proxy.port }, { idleTimeoutMs: 600_000 });
+    t.teardown(async () => {
+      await quiet.close();
+      await proxy.stop();
+      await restless.stop();
+    });
     await quiet.deliver(small, '/', 'quiet.bin', silent);
-    while (proxy.open > 0) await once(proxy, 'closed');
-    t.pass('an idle one, too');
+    await until('an idle one is closed, too', () => proxy.open === 0);
   },
 );
 
@@ -210,7 +216,7 @@ t.test('a file that is opened for a sender who has gone by then is closed', asyn
     await writeFile(path, '');
     await truncate(path, 300_000_000); // so much is compared before its name has another turn
   }
-  const settings = { ...oem1(running), connectTimeoutMs: 5_000, operationTimeoutMs: 5_000, keepaliveMs: 15_000 };
+  const settings = { ...oem1(running), ...TIMES };
   const session = await SftpSession.open(settings, signal);
   const asked = [session.rename('large.bin.tmp', 'large.bin'), session.openForWriting('large.bin.tmp', true)];
   const failed = Promise.all(asked.map((each) => each.then(() => 'answered').catch(() => 'broken off')));
@@ -218,8 +224,8 @@ t.test('a file that is opened for a sender who has gone by then is closed', asyn
   for (let looks = 0; looks < 2; looks += 1) await session.stat('large.bin');
   session.drop(new IovError('STOPPED', 'the sender goes'));
   t.same(await failed, ['broken off', 'broken off']);
-  await until('the file is opened', async () => (await stat(tmp).catch(() => undefined))?.size === 0);
-  await until('the file is closed', async () => !(await openPaths()).includes(tmp), { ms: 5_000 });
+  await until('the file is opened', async () => (await stat(tmp).catch(() => undefined))?.size === 0, { ms: 120_000 });
+  await until('the file is closed', async () => !(await openPaths()).includes(tmp));
 });
 
 t.test('of a channel that is over nothing is kept, however many come over one connection', async (t) => {
@@ -253,7 +259,7 @@ t.test('a .tmp that nobody completes is reported once', async (t) => {
   const running = await box(root, { staleTmpMs: 20 }, positions(), log);
   t.teardown(() => running.stop());
   await until('the report', () => told().length > 0);
-  await writeFile(join(root, 'oem1', 'later.bin.tmp'), 'half'); // looked at beside the first one, once that has been told
+  writeFileSync(join(root, 'oem1', 'later.bin.tmp'), 'half'); // looked at beside the first one, once that has been told
   await until('the next report', () => told().length > 1);
   const fields = (name: string) => ({ file: `oem1/${name}.tmp`, bytes: 4, alarm: 'staleTmp' });
   t.match(told(), [{ fields: fields('half.bin'), message: /a file stays \.tmp/ }, { fields: fields('later.bin') }]);

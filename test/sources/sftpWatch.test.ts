@@ -95,7 +95,7 @@ async function tests(t: Test, openssh: OpenSsh): Promise<void> {
     const { start, proxy, log, spooled } = await place(
       t,
       { handled: 'remove' },
-      { operationTimeoutMs: 300, replaceAfterMs: 20 },
+      { operationTimeoutMs: 2_000, replaceAfterMs: 20 },
     );
     proxy.cutAfter = () => (proxy.total < 3 ? 1 : Number.POSITIVE_INFINITY); // hangs up on the first three
     const content = randomBytes(2_000_000);

@@ -99,8 +99,8 @@ export class CarMaker extends EventEmitter<{ answer: [Sent]; refusal: [string] }
         this.wrong.push(`${message.sent.requestId}: ${JSON.stringify(heard.body)}`);
         return;
       }
-      // what broke under the daemon that was up then waits for the next one
-      await (up === this.#up ? this.#up : undefined);
+      // what broke under the daemon that was up then waits for the next one; one that is killed before it is up is no answer
+      if (up === this.#up) await up.catch(() => undefined);
       await new Promise((resolve) => setImmediate(resolve));
     }
   }

@@ -4,6 +4,9 @@ import { cleanEnvironment } from './cleanEnvironment.js';
 
 const MAIN = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 
+/** Far above what any of them takes, also on a machine that is busy with others. */
+const LIFETIME_MS = 300_000;
+
 export interface Outcome {
   code: number | null;
   stdout: string;
@@ -16,7 +19,7 @@ export function iovpipe(words: readonly string[], folder: string): Promise<Outco
     const child = execFile(
       process.execPath,
       [MAIN, ...words],
-      { cwd: folder, env: cleanEnvironment(), timeout: 60_000 },
+      { cwd: folder, env: cleanEnvironment(), timeout: LIFETIME_MS },
       (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
     );
   });

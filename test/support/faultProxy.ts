@@ -67,8 +67,9 @@ export class FaultProxy extends EventEmitter<{
     return (this.#listener.address() as AddressInfo).port;
   }
 
+  /** Those whose client has not closed its end. */
   get open(): number {
-    return this.#pairs.size;
+    return [...this.#pairs].filter(({ client }) => !client.readableEnded).length;
   }
 
   /** Cuts every connection. */

@@ -8,7 +8,7 @@ import { cleanEnvironment } from './cleanEnvironment.js';
 const MAIN = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 const CLOCK = new URL('./movedClock.js', import.meta.url).href;
 /** No process of a test outlives this, unless the test says how long it may live. */
-const LIFETIME_MS = 120_000;
+const LIFETIME_MS = 600_000;
 
 /** A line of its log; what is no JSON stands in `msg`. */
 export interface Said {
@@ -28,6 +28,7 @@ export class IovpipeProcess {
   readonly ended: Promise<Ended>;
   readonly #child: ChildProcess;
   readonly #listeners = new Set<(said: Said | undefined) => void>();
+  #isOver = false;
 
   /**
    * @param nowMs what its clock shows at the start; the machine's time by default
@@ -50,6 +51,7 @@ export class IovpipeProcess {
     });
     const lines = createInterface(this.#child.stderr!).on('line', (line) => this.#hear(line));
     this.ended = Promise.all([once(this.#child, 'exit'), once(lines, 'close')]).then(([[code, signal]]) => {
+      this.#isOver = true;
       for (const listener of [...this.#listeners]) listener(undefined);
       return { code, signal } as Ended;
     });
@@ -67,6 +69,7 @@ export class IovpipeProcess {
         else reject(new Error(`the process ended without saying it; its last words: ${this.words}`));
       };
       this.#listeners.add(listener);
+      if (this.#isOver) listener(undefined);
     });
   }
 

@@ -11,12 +11,14 @@ import {
   type RdClient,
   type RdConsumer,
   type RdKafka,
+  type RdMetadata,
   type RdWatermarks,
 } from '../../connections/rdkafka.js';
 import { freePort } from '../../demo/site.js';
 import { keptLog } from './bareContext.js';
 import { optionsOf } from './options.js';
 import { type Control, ifHere, startService } from './service.js';
+import { until } from './until.js';
 import { within } from './within.js';
 
 const ASKED_MS = 20_000;
@@ -143,6 +145,16 @@ function client(library: TestLibrary, brokers: string): Client {
     const consumer = new library.KafkaConsumer({ ...settings, 'group.id': group, 'enable.auto.commit': false }, {});
     return using(consumer, work);
   };
+  /** The controller has made them when it says so; the broker tells of them a moment later. */
+  const told = (topic: string, partitions: number) =>
+    consuming(`told-${randomUUID()}`, (consumer) =>
+      until(`${partitions} partitions of ${topic}`, async () => {
+        const given = { topic, timeout: ASKED_MS };
+        const answer = asked<RdMetadata>('metadata', (done) => consumer.getMetadata(given, done));
+        const { topics } = await answer.catch(() => ({ topics: [] }));
+        return topics.find(({ name }) => name === topic)?.partitions.length === partitions;
+      }),
+    );
   return {
     brokers,
     topic: async (partitions = 1, name = `test-${randomUUID()}`) => {
@@ -150,12 +162,14 @@ function client(library: TestLibrary, brokers: string): Client {
       const topic = { topic: name, num_partitions: partitions, replication_factor: 1 };
       await asked('a topic', (done) => admin.createTopic(topic, ASKED_MS, done));
       admin.disconnect();
+      await told(name, partitions);
       return name;
     },
     grow: async (topic, partitions) => {
       const admin = library.AdminClient.create(settings);
       await asked('partitions', (done) => admin.createPartitions(topic, partitions, ASKED_MS, done));
       admin.disconnect();
+      await told(topic, partitions);
     },
     produce: (topic, messages) =>
       using(new library.Producer(settings, {}), (producer) => produceAll(producer, topic, messages)),

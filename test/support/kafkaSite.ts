@@ -11,6 +11,7 @@ import { serve } from './serve.js';
 interface KafkaSiteOptions {
   files?: Record<string, string>;
   archive?: object;
+  connectTimeoutMs?: number;
 }
 
 /** A folder with a pipeline file between Kafka and the archive, for an engine here or a process of its own. */
@@ -18,12 +19,12 @@ export function kafkaSite(
   folder: string,
   brokers: string,
   pipelines: string,
-  { files = {}, archive = { sqlite: { path: 'var/archive.db' } } }: KafkaSiteOptions = {},
+  { files = {}, archive = { sqlite: { path: 'var/archive.db' } }, connectTimeoutMs = 1000 }: KafkaSiteOptions = {},
 ) {
   const pipeline = `timezone: Asia/Shanghai
 peers: \${file:peers.yaml}
 connections:
-  bus: { kafka: { brokers: ["${brokers}"], retryDelayMsMax: 200, connectTimeoutMs: 1000 } }
+  bus: { kafka: { brokers: ["${brokers}"], retryDelayMsMax: 200, connectTimeoutMs: ${connectTimeoutMs} } }
 archive: ${JSON.stringify(archive)}
 pipelines:
 ${pipelines}`;

@@ -50,15 +50,30 @@ export async function signalAfter(
   running: IovpipeProcess,
   signal: NodeJS.Signals = 'SIGKILL',
 ): Promise<boolean> {
+  const { sentAtMs } = await signalled(count, happening, running, signal);
+  return signal === 'SIGKILL' ? (await running.ended).signal === 'SIGKILL' : sentAtMs !== undefined;
+}
+
+/** Asks it to stop when something has happened so many times; how long it then took, undefined where it ended by itself. */
+export async function stopAfter(
+  count: number,
+  happening: Happening,
+  running: IovpipeProcess,
+): Promise<number | undefined> {
+  const { sentAtMs, endedAtMs } = await signalled(count, happening, running, 'SIGTERM');
+  return sentAtMs === undefined ? undefined : endedAtMs - sentAtMs;
+}
+
+async function signalled(count: number, happening: Happening, running: IovpipeProcess, signal: NodeJS.Signals) {
   let seen = 0;
-  let sent = false;
+  let sentAtMs: number | undefined;
   const leave = happening((more) => {
     seen += more;
-    if (sent || seen < count) return;
-    sent = true;
+    if (sentAtMs !== undefined || seen < count) return;
+    sentAtMs = performance.now();
     running.signal(signal);
   });
-  const ended = await running.ended;
+  await running.ended;
   leave();
-  return signal === 'SIGKILL' ? ended.signal === 'SIGKILL' : sent;
+  return { sentAtMs, endedAtMs: performance.now() };
 }

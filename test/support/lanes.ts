@@ -6,13 +6,13 @@ import { keptLog } from './bareContext.js';
 import { type Kafka, kafkaConnection } from './kafka.js';
 import { optionsOf } from './options.js';
 
-export const SESSION_MS = 4_000;
-/** So short that a test has not long to wait. */
+export const SESSION_MS = 8_000;
+/** Not long to wait for, and longer than a busy machine stands still by itself. */
 export const LANE_TIMES = {
   sessionTimeoutMs: SESSION_MS,
   renewMs: 200,
   marginMs: 1_000,
-  guardMs: 2_000,
+  guardMs: 4_000,
   revokeMs: 500,
   takeOverMs: 100,
 };

@@ -7,6 +7,9 @@ const SERVER = fileURLToPath(
   new URL('../../../node_modules/yaml-language-server/bin/yaml-language-server', import.meta.url),
 );
 
+/** Without the catalogue of schemas in the net, whose answer, or silence, would come at any time and set the server up anew. */
+const SETTINGS = { validate: true, hover: true, completion: true, schemaStore: { enable: false } };
+
 export interface Completion {
   label: string;
   insertText: string;
@@ -19,6 +22,7 @@ export class LanguageServer {
   readonly #child;
   readonly #path: string;
   readonly #diagnosed: Promise<string[]>;
+  readonly #configured: Promise<void>;
   #text: string;
   #version = 1;
 
@@ -44,9 +48,12 @@ export class LanguageServer {
           resolve(diagnostics.map(({ message, range }) => `${range.start.line + 1} ${message}`)),
       );
     });
-    this.#connection.onRequest('workspace/configuration', ({ items }: { items: { section?: string }[] }) =>
-      items.map(({ section }) => (section === 'yaml' ? { validate: true, hover: true, completion: true } : {})),
-    );
+    this.#configured = new Promise((resolve) => {
+      this.#connection.onRequest('workspace/configuration', ({ items }: { items: { section?: string }[] }) => {
+        resolve();
+        return items.map(({ section }) => (section === 'yaml' ? SETTINGS : {}));
+      });
+    });
     this.#connection.onRequest('client/registerCapability', () => null);
   }
 
@@ -61,6 +68,7 @@ export class LanguageServer {
     };
     await this.#connection.sendRequest('initialize', { processId: process.pid, rootUri: null, capabilities });
     await this.#connection.sendNotification('initialized', {});
+    await this.#configured; // its answer is on its way, before the file
     const textDocument = { uri: this.#uri, languageId: 'yaml', version: this.#version, text: this.#text };
     await this.#connection.sendNotification('textDocument/didOpen', { textDocument });
   }

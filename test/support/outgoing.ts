@@ -53,7 +53,7 @@ export async function following(source: Source) {
     async take(count: number): Promise<string[]> {
       const taken: Item[] = [];
       while (taken.length < count) {
-        const { value, done } = await within(20_000, `item ${taken.length + 1}`, items.next());
+        const { value, done } = await within(30_000, `item ${taken.length + 1}`, items.next());
         if (done) throw new Error('the source has ended');
         (value as Item).receipt.arrived();
         taken.push(value as Item);
@@ -62,7 +62,7 @@ export async function following(source: Source) {
     },
     async stop(): Promise<void> {
       stop.abort();
-      const { done } = await within(20_000, 'the end', items.next());
+      const { done } = await within(30_000, 'the end', items.next());
       if (!done) throw new Error('the source goes on after it was asked to stop');
       await source.close?.();
     },

@@ -12,7 +12,7 @@ import { checkedConfig } from './checkedConfig.js';
 import { serve } from './serve.js';
 import { within } from './within.js';
 
-const LINE_MS = 30_000;
+const LINE_MS = 60_000;
 
 /** A log that keeps its lines, and tells of those that are waited for. */
 export class HeardLog implements Log {

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { until } from './until.js';
 
 const run = promisify(execFile);
 const LOOK_MS = 50;
@@ -20,7 +21,7 @@ export interface Service {
 /** What may be done to a server. */
 export interface Control {
   signal(signal: NodeJS.Signals): Promise<void>;
-  /** Ends it at once. */
+  /** Ends it at once, and waits until it has gone: it holds its ports and files no longer. */
   kill(): Promise<void>;
   /** Starts it again, on the same ports and with the same data. */
   again(): Promise<void>;
@@ -52,6 +53,11 @@ export async function startService({
   for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text, { mode: 0o600 });
   const pid = async () => Number(await readFile(join(directory, 'server.pid'), 'utf8'));
   const signal = async (name: NodeJS.Signals) => void process.kill(await pid(), name);
+  const kill = async () => {
+    const id = await pid();
+    process.kill(id, 'SIGKILL');
+    await until(`${script}: the end of the server`, () => hasGone(id));
+  };
   const started = async (how: string, ...more: readonly (string | number)[]) => {
     await run(path, [how, directory, ...more.map(String)]);
     const endsAt = performance.now() + startedMs;
@@ -73,7 +79,7 @@ export async function startService({
     await stop();
     throw error;
   }
-  return { directory, pid, control: { signal, kill: () => signal('SIGKILL'), again: () => started('again') }, stop };
+  return { directory, pid, control: { signal, kill, again: () => started('again') }, stop };
 }
 
 /** What is to be had here, or undefined; under CI it must be there. */
@@ -92,5 +98,15 @@ export function isAlive(pid: number): boolean {
     return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
   } catch {
     return false;
+  }
+}
+
+/** Dead with all its threads: what it had open is closed only with the last of them. */
+function hasGone(pid: number): boolean {
+  if (isAlive(pid)) return false;
+  try {
+    return readdirSync(`/proc/${pid}/task`).length <= 1;
+  } catch {
+    return true;
   }
 }

@@ -10,8 +10,10 @@ export async function until(
   { ms = 30_000, instead = () => '' }: { ms?: number; instead?: () => string } = {},
 ): Promise<void> {
   const endsAt = performance.now() + ms;
-  while (!(await condition())) {
-    if (performance.now() > endsAt) throw new Error(`${what}: not within ${ms} ms ${instead()}`);
+  for (;;) {
+    const isLast = performance.now() > endsAt; // whoever slept through the deadline looks once more
+    if (await condition()) return;
+    if (isLast) throw new Error(`${what}: not within ${ms} ms ${instead()}`);
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }

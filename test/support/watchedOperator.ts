@@ -72,7 +72,8 @@ export interface Asking {
 function ask(where: { host: string; port: number }, path: string, more: Asking): Promise<Answer> {
   const { body, ...how } = more;
   return new Promise((resolve, reject) => {
-    const asked = request({ ...where, path, ...how }, async (response) => {
+    // a kept connection could be closed by the daemon just as the next request is written
+    const asked = request({ ...where, agent: false, path, ...how }, async (response) => {
       const { statusCode: status = 0, headers } = response;
       resolve({ status, headers, body: await text(response) });
     });

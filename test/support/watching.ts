@@ -20,7 +20,7 @@ export async function watching(spec: SourceSpec, options: object, context: Conte
   await source.open?.();
   const stop = new AbortController();
   const items = source.read(stop.signal)[Symbol.asyncIterator]();
-  const next = async (ms = 20_000) => {
+  const next = async (ms = 30_000) => {
     const { value, done } = await within(ms, 'the next file', items.next());
     if (done) throw new Error('the source has ended');
     return value as Item<PackedFile>;

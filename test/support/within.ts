@@ -2,7 +2,8 @@
 export async function within<Result>(ms: number, what: string, promise: Promise<Result>): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: not within ${ms} ms`)), ms);
+    // whoever slept through the deadline hears first what has come meanwhile
+    timer = setTimeout(() => setImmediate(() => reject(new Error(`${what}: not within ${ms} ms`))), ms);
   });
   try {
     return await Promise.race([promise, late]);

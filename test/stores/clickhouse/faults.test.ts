@@ -69,7 +69,7 @@ t.test('an older schema is refused with what to do, a newer one for good', { ski
 });
 
 t.test('a server that is away at the start keeps nobody waiting but windows', { skip }, async (t) => {
-  const options = await archive(t, { requestTimeoutMs: 300 });
+  const options = await archive(t, { requestTimeoutMs: 3_000 }); // a refusal is there before, which is another message
   const { clock, ...away } = { clock: at(), ...options, url: `http://127.0.0.1:${await freePort()}` };
   const { store, log } = await clickHouseStore(t, away, { clock });
   await append(store, newRecord('accepted'), newRecord('and this'));
@@ -83,7 +83,7 @@ t.test('a server that is away at the start keeps nobody waiting but windows', { 
   await until('an alarm', () => log.lines.some(({ fields }) => 'alarm' in fields));
   t.equal(log.lines.filter(({ fields }) => 'alarm' in fields).length, 1, 'told once');
   await store.close();
-  const { store: again } = await clickHouseStore(t, { ...options, requestTimeoutMs: 10_000 }, { clock });
+  const { store: again } = await clickHouseStore(t, { ...options, requestTimeoutMs: 30_000 }, { clock });
   t.equal(await sizesIn(again), 2, 'what waited in the ledger is there');
 });
 
@@ -91,7 +91,7 @@ t.test(
   'a server that goes away in the middle, and comes back',
   { skip: server?.control ? false : 'no ClickHouse of our own' },
   async (t) => {
-    const options = await archive(t, { requestTimeoutMs: 5_000 });
+    const options = await archive(t, { requestTimeoutMs: 60_000 }); // it may take a while to be tried again
     const clock = at();
     const { store } = await clickHouseStore(t, options, { clock });
     await append(store, newRecord('before'), placed(1));
