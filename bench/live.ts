@@ -5,7 +5,7 @@ import { measure } from './measure.js';
 import type { Row } from './report.js';
 import type { Server } from './site.js';
 
-/** The machine's mood changes from one turn to the next. */
+/** The machine's mood changes from one turn to the next: the best of them is what the chain takes. */
 const PAIRS = 3;
 
 interface Turn {
@@ -24,12 +24,13 @@ export async function liveBench(server: Server, count: number): Promise<Row[]> {
     const order = pair % 2 === 0 ? [false, true] : [true, false];
     for (const watched of order) turns.push({ watched, ...(await run(server, count, watched)) });
   }
-  const cpu = (watched: boolean) => sum(turns.filter((turn) => turn.watched === watched).map((one) => one.cpuSeconds));
-  const rate = (watched: boolean) => `${Math.round((PAIRS * count) / cpu(watched))} a CPU second`;
+  const cpu = (watched: boolean) =>
+    Math.min(...turns.filter((turn) => turn.watched === watched).map(({ cpuSeconds }) => cpuSeconds));
+  const rate = (watched: boolean) => `${Math.round(count / cpu(watched))} a CPU second`;
   return [
     {
       bench: 'live',
-      scale: `${count} bodies, ${PAIRS} times`,
+      scale: `${count} bodies, best of ${PAIRS}`,
       figure: rate(true),
       floor: `${rate(false)}, uncounted`,
       ratio: cpu(false) / cpu(true),
@@ -46,5 +47,3 @@ async function run(server: Server, count: number, watched: boolean): Promise<{ c
     rmSync(folder, { recursive: true, force: true });
   }
 }
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);

@@ -55,7 +55,7 @@ export async function openClickHouseStore(options: ClickHouseStoreOptions): Prom
   try {
     migrateLedger(database, ledger, readOnly);
     if (ships) await lookAt(server, new Tables(options.database), log);
-    return new ClickHouseStore(database, new LogFlush(ledger), server, options);
+    return new ClickHouseStore(database, new LogFlush(ledger, options.seal), server, options);
   } catch (thrown) {
     database.close();
     await server.close();

@@ -11,8 +11,9 @@ export type Statement<Row = unknown> = BetterSqlite3.Statement<unknown[], Row>;
 const BUSY_TIMEOUT_MS = 5_000;
 /** Pages kept in memory: index pages in the main, since records are written once and read in order. */
 const CACHE_KIB = 16_384;
-/** The write-ahead log is folded into the file every so many pages (16 MB), and cut back to this size afterwards. */
-const CHECKPOINT_PAGES = 4_000;
+/** Once the write-ahead log has so many pages (64 MB) a COMMIT folds in what `Checkpoints` has not, and it begins anew. */
+const CHECKPOINT_PAGES = 16_000;
+/** It is cut back to this size afterwards. */
 const LOG_BYTES_MAX = 64 * 1024 * 1024;
 
 /**

@@ -119,7 +119,9 @@ export abstract class Ledger implements Omit<Store, RecordMethods> {
     const read = <Result>(work: () => Result) => this.transactions.read('looking at what is to be purged', work);
     this.received = { day: (day, nowMs) => this.run('reading what was received', () => days.of(day, nowMs)) };
     this.samples = samples.face((doing, work) => this.run(doing, work), now);
-    this.purges = new PurgeRows(database, this.#cards).face({ commit: (work) => this.step(work), read, now });
+    const commit = (work: () => void) => this.step(work);
+    const logIsLeft = () => flush.checkpoints.settled();
+    this.purges = new PurgeRows(database, this.#cards).face({ commit, read, now, logIsLeft });
   }
 
   commit(effects: readonly Effect[]): Promise<void> {

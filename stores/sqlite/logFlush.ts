@@ -1,5 +1,7 @@
 import { closeSync, fdatasync, fdatasyncSync, openSync } from 'node:fs';
 import { IovError } from '../../contract/error.js';
+import type { Seal } from '../../contract/seal.js';
+import { Checkpoints } from './checkpoints.js';
 
 /**
  * Puts SQLite's write-ahead log on the disk. SQLite itself would do so inside each COMMIT (`synchronous = FULL`) and hold up
@@ -8,6 +10,8 @@ import { IovError } from '../../contract/error.js';
  * before it folds it into the file, so that the file is whole whatever happens.
  */
 export class LogFlush {
+  /** Where the log goes in the end. */
+  readonly checkpoints: Checkpoints;
   readonly #path: string;
   #file: number | undefined;
   #running: Promise<void> | undefined;
@@ -15,7 +19,8 @@ export class LogFlush {
   #failure: IovError | undefined;
 
   /** @param database path of the database file; its log stands beside it and stays the same file while it is open */
-  constructor(database: string) {
+  constructor(database: string, seal?: Seal) {
+    this.checkpoints = new Checkpoints(database, seal);
     this.#path = `${database}-wal`;
   }
 
@@ -42,6 +47,7 @@ export class LogFlush {
   async close(): Promise<void> {
     await this.#running?.catch(() => undefined);
     await this.#next?.catch(() => undefined);
+    await this.checkpoints.close();
     if (this.#file !== undefined) closeSync(this.#file);
     this.#file = undefined;
   }

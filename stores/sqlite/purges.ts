@@ -67,6 +67,8 @@ interface Means {
   commit(work: () => void): Promise<void>;
   read<Result>(work: () => Result): Result;
   now(): number;
+  /** Resolves when nobody here works on the write-ahead log. */
+  logIsLeft(): Promise<void>;
 }
 
 /**
@@ -148,7 +150,7 @@ export class PurgeRows {
   }
 
   /** The same for those who purge, each piece a transaction of its own. */
-  face({ commit, read, now }: Means): Purges {
+  face({ commit, read, now, logIsLeft }: Means): Purges {
     return {
       begin: async (afterServiceDays) => {
         let id = 0;
@@ -188,6 +190,7 @@ export class PurgeRows {
       },
       end: async (purge, kept, vacuum) => {
         await commit(() => void this.#end.run(now(), kept, purge));
+        await logIsLeft();
         if (vacuum) read(() => this.#database.exec('VACUUM'));
         return read(() => this.#putLogAway());
       },

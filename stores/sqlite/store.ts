@@ -34,7 +34,7 @@ export async function openSqliteStore({
   const database = await openDatabase(path, readOnly, seal);
   try {
     migrate(database, path, readOnly);
-    return new SqliteStore(database, new LogFlush(path), {
+    return new SqliteStore(database, new LogFlush(path, seal), {
       clock,
       log,
       readOnly,

@@ -85,6 +85,7 @@ export class Transactions {
       this.#runLast();
       for (const tally of this.#tallies) tally.write();
       this.#statements.commit.run();
+      this.#log.checkpoints.changed(this.#changes.get() ?? 0);
       return result;
     } catch (thrown) {
       this.#afterwards = [];
