@@ -40,7 +40,7 @@ const RATIO_MIN: Readonly<Record<string, number>> = {
   chain: 0.18,
   intake: 0.4,
   pictures: 0.5,
-  live: 0.85,
+  live: 0.8,
   cluster: 0.5,
   kafka: 0.25,
   'kafka-parsed': 0.05,
@@ -64,7 +64,7 @@ const benches: Readonly<Record<string, (server: Server) => Promise<Row[]>>> = {
   'commands-mixed': (server) => mixedBench(server, short ? MIXED_SHORT : MIXED, attemptsMax),
   'commands-pictures': (server) => picturesBench(server, { count: short ? 60 : 2_000, pictures: 5 }),
   connections: () => connectionsBench(short ? 100 : 400),
-  live: (server) => liveBench(server, short ? 20_000 : 150_000),
+  live: (server) => liveBench(server, short ? 60_000 : 150_000),
   cluster: (server) => clusterBench(server, short ? 100_000 : 2_000_000),
   kafka: () => kafkaBench(short ? 100_000 : 2_000_000),
 };
