@@ -40,7 +40,7 @@ const RATIO_MIN: Readonly<Record<string, number>> = {
   chain: 0.18,
   intake: 0.4,
   pictures: 0.5,
-  live: 0.8,
+  live: 0.85,
   cluster: 0.5,
   kafka: 0.25,
   'kafka-parsed': 0.05,

@@ -14,7 +14,8 @@ const ROWS = 2_000;
 export class Checkpoints {
   readonly #data: CheckpointerData;
   #worker: Worker | undefined;
-  #isBroken = false;
+  /** Closed, or the thread cannot be had. */
+  #isOver = false;
   #rows = 0;
   #folding: Promise<void> | undefined;
 
@@ -25,13 +26,16 @@ export class Checkpoints {
 
   /** @param rows that have been changed since the file was opened */
   changed(rows: number): void {
-    if (rows - this.#rows < ROWS || this.#folding || this.#isBroken) return;
+    if (rows - this.#rows < ROWS || this.#folding || this.#isOver) return;
     this.#rows = rows;
     this.#worker ??= this.#started();
-    this.#folding = this.#folded(this.#worker).then(() => {
+    const worker = this.#worker;
+    worker.ref(); // a process that has nothing else to do still waits for it
+    tell(worker, 'fold');
+    this.#folding = folded(worker).then(() => {
+      worker.unref();
       this.#folding = undefined;
     });
-    this.#tell('fold');
   }
 
   /** Resolves when the thread does nothing, and has let go of its lock. */
@@ -40,13 +44,13 @@ export class Checkpoints {
   }
 
   async close(): Promise<void> {
-    this.#isBroken = true;
+    this.#isOver = true;
     await this.settled();
     const worker = this.#worker;
     if (!worker) return;
     const ended = new Promise((resolve) => worker.once('exit', resolve));
-    this.#tell('end');
     worker.ref();
+    tell(worker, 'end');
     await ended;
   }
 
@@ -54,26 +58,24 @@ export class Checkpoints {
     const worker = new Worker(new URL('./checkpointer.js', import.meta.url), { workerData: this.#data, execArgv: [] });
     worker.on('error', () => undefined); // the file cannot be opened once more; SQLite does without the thread
     worker.on('exit', () => {
-      this.#isBroken = true;
+      this.#isOver = true;
       this.#worker = undefined;
     });
-    worker.unref();
     return worker;
   }
+}
 
-  #folded(worker: Worker): Promise<void> {
-    return new Promise((resolve) => {
-      const over = () => {
-        worker.off('message', over);
-        worker.off('exit', over);
-        resolve();
-      };
-      worker.on('message', over);
-      worker.on('exit', over);
-    });
-  }
+const tell = (worker: Worker, word: CheckpointerWord): void => worker.postMessage(word);
 
-  #tell(word: CheckpointerWord): void {
-    this.#worker?.postMessage(word);
-  }
+/** It has done what it was told, or is no more. */
+function folded(worker: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    const over = () => {
+      worker.off('message', over);
+      worker.off('exit', over);
+      resolve();
+    };
+    worker.on('message', over);
+    worker.on('exit', over);
+  });
 }
