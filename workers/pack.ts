@@ -4,6 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { WorkerStep } from '../contract/component.js';
 import { createCipher } from '../crypto/cipher.js';
 import { Sm3 } from '../crypto/digest.js';
+import { syncDirectory } from '../files/plainFile.js';
 import { release } from './release.js';
 import { type ZipEntry, ZipWriter } from './zip.js';
 
@@ -79,7 +80,7 @@ async function packInto(file: PackedOutput, task: PackTask): Promise<Packed> {
   zip.finish();
   const packed = file.end();
   renameSync(task.partialPath, path);
-  syncDirectory(dirname(path));
+  await syncDirectory(dirname(path)); // a rename is on the disk only when its directory is
   return packed;
 }
 
@@ -161,15 +162,5 @@ class PackedOutput {
     for (let at = 0; at < bytes.byteLength; ) at += writeSync(this.#fd, bytes, at);
     this.#bytes += bytes.byteLength;
     release(bytes);
-  }
-}
-
-/** A rename is on the disk only when its directory is. */
-function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

@@ -20,8 +20,8 @@ export interface Pool {
 
 type TransferableObject = ArrayBuffer | import('node:worker_threads').MessagePort;
 
-/** @param module the worker's file; `workerData` is what it finds as its start-up data */
-export function openPool(module: URL, threads: number, workerData?: unknown): Pool {
+/** @param module the worker's file */
+export function openPool(module: URL, threads: number): Pool {
   const piscina = new Piscina({
     filename: module.href,
     minThreads: 0,
@@ -31,7 +31,6 @@ export function openPool(module: URL, threads: number, workerData?: unknown): Po
     atomics: 'disabled',
     niceIncrement: NICE,
     resourceLimits: { maxYoungGenerationSizeMb: NURSERY_MB },
-    workerData,
   });
   return {
     run: (task, { transferList = [], signal } = {}) =>
