@@ -39,7 +39,7 @@ export interface FilePlan {
   records: number;
   /** Before compression. */
   textBytes: number;
-  /** 32 hex digits, drawn once and kept in the ledger, so that packing again gives the same bytes. */
+  /** 32 hex digits, drawn once and kept in the ledger: what IVs are made of, so that packing again gives the same bytes. */
   iv: string;
   /** Time stamped into the zip: a function of the window, or of when the pictures were asked for. */
   mtimeMs: number;

@@ -243,7 +243,7 @@ export interface Store {
 
   file(baseName: string): FileRow | undefined;
   planFile(file: NewFile): FileRow;
-  /** The IV of a text file, 32 hex digits: drawn, or made of its name where many machines must make the same bytes. */
+  /** What the IV of a text file is made of, 32 hex digits: drawn, or made of its name where many machines must make the same bytes. */
   fileIv(baseName: string): string;
   /** What was uploading before counts as such only where it was packed to the same bytes. */
   filePacked(baseName: string, packed: PackedRow): Promise<void>;

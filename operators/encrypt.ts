@@ -6,7 +6,7 @@ export const spec = defineOperator({
   name: 'encrypt',
   summary: 'Encrypts each packed file with the cipher agreed on with a peer, in the worker thread that zips it.',
   description:
-    'The file becomes a `.bin`. Its IV is drawn once and kept in the ledger; with `iv: prefix` it stands in the first 16 bytes. What waits in the outbox is packed again where `zip` or `encrypt` have been changed since, or the key has.',
+    'The file becomes a `.bin`. Its IV is made of one that is drawn once and kept in the ledger, and of the steps that pack it, so that other bytes of a file never go under the same key and IV; with `iv: prefix` it stands in the first 16 bytes. What waits in the outbox is packed again where `zip` or `encrypt` have been changed since, or the key has.',
   sections: ['6.1.3.1', '6.2.1.1', '6.2.3.1'],
   takes: ['file'],
   gives: 'file',

@@ -56,7 +56,10 @@ export class Packer {
     }
     await this.#giveWay(FILE_WAIT_MS);
     const extension = steps.some((step) => step.worker === 'encrypt') ? '.bin' : '.zip';
-    const nameOf = ({ baseName, iv }: FilePlan): PackName => ({ iv, path: join(this.#outbox, baseName + extension) });
+    const nameOf = (plan: FilePlan): PackName => ({
+      iv: ivOf(steps, plan),
+      path: join(this.#outbox, plan.baseName + extension),
+    });
     const early = await settledNow(file.plan);
     const { port1, port2 } = new MessageChannel();
     const task: PackTask = {
@@ -109,6 +112,15 @@ export class Packer {
 /** Differs wherever the steps would make other bytes of a file. A key is in it, and cannot be had from it. */
 function digestOfSteps(steps: readonly WorkerStep[], { iv }: FilePlan): string {
   return sm3Hex(JSON.stringify([iv, steps]));
+}
+
+/**
+ * What is drawn for the file, and the steps: other bytes of it never go under the same key and IV, which counter modes do not
+ * bear.
+ * @returns 32 hex digits
+ */
+function ivOf(steps: readonly WorkerStep[], plan: FilePlan): string {
+  return digestOfSteps(steps, plan).slice(0, 32);
 }
 
 /** @throws IovError STORE_FAILED: a disk without room, or one that failed, is the operator's to mend */

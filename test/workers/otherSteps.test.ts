@@ -74,6 +74,15 @@ t.test('under another key, cipher, IV mode or level it is packed again; under th
   t.equal((await pack(stepsOf(CIPHER))).sm3, first.sm3, 'taken over, without its pictures');
 });
 
+t.test('two contents of a file never go under one key and IV; the same content goes under the same', async (t) => {
+  const { pack } = await site(t);
+  const counter: CipherOptions = { ...CIPHER, name: 'sm4-ctr' };
+  const ivAt = async (level: number) => readFileSync((await pack(stepsOf(counter, level))).path).toString('hex', 0, 16);
+  const [stored, deflated, again] = [await ivAt(0), await ivAt(9), await ivAt(0)];
+  t.not(stored, deflated);
+  t.equal(again, stored);
+});
+
 t.test('one that was uploading: to the same bytes it may have arrived, to others it has not', async (t) => {
   const { pack, store } = await site(t);
   const first = await pack(stepsOf(CIPHER));
