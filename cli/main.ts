@@ -53,10 +53,13 @@ function misused(command: Command, problem: string): number {
   return EXIT.usage;
 }
 
+/** What starting again cannot mend. */
+const REFUSALS: readonly string[] = ['CONFIG_INVALID', 'CONFIG_UNREADABLE', 'CARDS_ELSEWHERE'];
+
 /** Wrong input and configuration are the caller's to mend (1), a wrong command line too (64); anything else is failed work (2). */
-function exitCodeOf(error: IovError): number {
-  if (error.code === 'USAGE') return EXIT.usage;
-  return error.code === 'CONFIG_INVALID' || error.code === 'CONFIG_UNREADABLE' ? EXIT.refused : EXIT.failed;
+function exitCodeOf({ code }: IovError): number {
+  if (code === 'USAGE') return EXIT.usage;
+  return REFUSALS.includes(code) ? EXIT.refused : EXIT.failed;
 }
 
 // `iovpipe list | head` closes the pipe early, which is no failure.

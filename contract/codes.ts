@@ -128,6 +128,14 @@ const entries = {
     retryable: true,
     failureCause: '604',
   },
+  CARDS_ELSEWHERE: {
+    cause:
+      'The state by card in ClickHouse (`archive.clickhouse.cards`) is not what this machine’s ledger holds: another machine has taken it over, or the ledger is an old copy.',
+    remedy:
+      'None where the other machine is to keep it. To take it over here: stop the daemon there, move the ledger (`archive.clickhouse.ledger`) with the files beside it away, and start.',
+    retryable: true, // what is under way has not been handled: whoever owns the state now takes it up
+    failureCause: '604',
+  },
   REFUSED_BY_PEER: {
     cause: 'The peer answered OprRst 2.',
     remedy: 'Read its FailureCause, mend the record, and `iovpipe dead retry` it.',

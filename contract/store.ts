@@ -196,6 +196,10 @@ export interface Stretch {
 export interface Store {
   /** Runs the effects in one transaction, grouped with others that wait; resolves when durable (fsync). */
   commit(effects: readonly Effect[]): Promise<void>;
+  /** While a server is away what hangs in `commit` fails with STOPPED, until the server is back. */
+  release?(): void;
+  /** Aborts, with why, when what the store keeps is another machine's now: nobody here may go on. */
+  readonly lost?: AbortSignal | undefined;
   /** Looks something up outside of any transaction; what it finds may be older than what still waits in `commit`. */
   read<Result>(work: (state: Pick<Transaction, 'request' | 'card' | 'cardsOf'>) => Result): Result;
 
@@ -270,6 +274,8 @@ export interface Store {
    * @throws IovError STORE_FAILED; what has gone by then is gone
    */
   purgeRecords?(iccids: readonly string[], dryRun: boolean): Promise<ReadonlyMap<string, number>>;
+  /** Deletes the state there of cards that have been purged here. */
+  purgeCards?(): Promise<void>;
 
   // ── received files ──
   readonly received: Received;

@@ -132,12 +132,14 @@ export class Engine {
   async serve(stop: AbortSignal, ready: () => void): Promise<void> {
     const pipelines = this.#config.pipelines.filter(runsByItself);
     const runs = new Map<string, ChainRun>();
-    for (const pipeline of pipelines)
-      if (!pipeline.schedule) runs.set(pipeline.name, await this.#prepare(pipeline, {}));
+    for (const each of pipelines.filter(({ schedule }) => !schedule))
+      runs.set(each.name, await this.#prepare(each, {}));
     await this.#open(this.#connections.named.keys());
     ready();
     const done = new AbortController();
-    const serving = { pipelines: new Kept(stop), watching: new Kept(AbortSignal.any([stop, done.signal])) };
+    const end = AbortSignal.any([stop, this.store.lost ?? stop]);
+    end.addEventListener('abort', () => setTimeout(() => this.store.release?.(), this.#keeping.drainMs()).unref());
+    const serving = { pipelines: new Kept(end), watching: new Kept(AbortSignal.any([end, done.signal])) };
     this.#serving = serving;
     for (const pipeline of pipelines) this.#start(serving.pipelines, pipeline, runs.get(pipeline.name));
     const { clock, log } = this.#options;
@@ -150,6 +152,7 @@ export class Engine {
       done.abort();
       await serving.watching.ended();
     }
+    this.store.lost?.throwIfAborted();
   }
 
   /**
@@ -168,8 +171,7 @@ export class Engine {
    * @throws what the first threw that would not close, once the others have been
    */
   async close(): Promise<void> {
-    const parts = [this.#connections, this.#packer, this.store, this.#tracing];
-    await inTurn(parts.map((part) => () => part?.close()));
+    await inTurn([this.#connections, this.#packer, this.store, this.#tracing].map((part) => () => part?.close()));
   }
 
   async #goOver(config: CheckedConfig, pipelines: Kept, watching: Kept): Promise<ReloadPlan> {

@@ -140,13 +140,16 @@ export async function attempt(
 async function runToEnd(
   { name }: CheckedPipeline,
   run: ChainRun,
-  { log, drainMs }: Keeping,
+  { log, store, drainMs }: Keeping,
   stop: AbortSignal,
 ): Promise<void> {
   let drain: NodeJS.Timeout | undefined;
   const drainEnds = () => {
     const boundMs = drainMs();
-    const late = () => run.abort(new IovError('STOPPED', `${name}: still busy ${boundMs} ms after the stop`));
+    const late = () => {
+      run.abort(new IovError('STOPPED', `${name}: still busy ${boundMs} ms after the stop`));
+      store.release?.(); // what its components wait for when they close
+    };
     drain = setTimeout(late, boundMs);
   };
   // it may have come while the connections opened

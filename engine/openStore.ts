@@ -20,7 +20,7 @@ export async function openStore(
   means: Means,
 ): Promise<Store> {
   if (clickhouse) {
-    const { openClickHouseStore } = await import('../stores/clickhouse/store.js');
+    const { openClickHouseStore } = await import('../stores/clickhouse/open.js');
     return openClickHouseStore({ ...clickhouse, ...means, ...(seal && { seal }) });
   }
   const { openSqliteStore } = await import('../stores/sqlite/store.js');

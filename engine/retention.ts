@@ -57,6 +57,10 @@ export async function purge(store: Store, clock: Clock, order: PurgeOrder): Prom
   const id = dryRun ? undefined : await store.purges.begin(afterServiceDays);
   const sum: PurgeOutcome = { ...nothingPurged(), kept: 0, logIsAway: true };
   await purgeCards(store, id, beforeMs, order, sum);
+  const failed = (thrown: unknown) => {
+    sum.failure ??= IovError.from(thrown);
+  };
+  if (id !== undefined && !signal?.aborted) await store.purgeCards?.().catch(failed);
   for (const kind of OLD_KINDS) {
     for (let afterRow: number | undefined = 0; afterRow !== undefined && !signal?.aborted; ) {
       const step = await store.purges.old(id, kind, { beforeMs, afterRow, limit: PAGE });
@@ -65,9 +69,6 @@ export async function purge(store: Store, clock: Clock, order: PurgeOrder): Prom
       await othersTurn();
     }
   }
-  const failed = (thrown: IovError) => {
-    sum.failure ??= thrown;
-  };
   if (!signal?.aborted)
     sum.asideFiles += await purgeAside(store, id, { folders: order.aside, beforeMs, signal, failed });
   if (id !== undefined && !signal?.aborted) sum.logIsAway = await store.purges.end(id, sum.kept, vacuum);

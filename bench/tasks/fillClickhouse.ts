@@ -1,8 +1,8 @@
 import { systemClock } from '../../engine/clock.js';
 import { openLog } from '../../engine/log.js';
 import { migrateClickHouse } from '../../stores/clickhouse/migrate.js';
+import { openClickHouseStore } from '../../stores/clickhouse/open.js';
 import type { ClickHouseOptions } from '../../stores/clickhouse/options.js';
-import { openClickHouseStore } from '../../stores/clickhouse/store.js';
 import { encodedRecords } from '../records.js';
 
 const BATCH = 5_000;

@@ -71,6 +71,11 @@ export const ClickHouseOptionsSchema = Type.Object(
       description:
         'A request that came again within so many days, under another position, counts once: the one that came first.',
     }),
+    cards: Type.Boolean({
+      default: false,
+      description:
+        'Keeps the state by card in ClickHouse too: what changes a card has arrived when ClickHouse has it, and another machine takes the state over. For one machine at a time.',
+    }),
   },
   { additionalProperties: false, description: 'Records in ClickHouse, shared by many machines.' },
 );

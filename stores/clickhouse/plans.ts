@@ -102,3 +102,22 @@ export class Plans {
 function ofWindow({ kind, code, type, cutoff }: WindowKey): Sql {
   return sql`kind = ${kind} AND code = ${code} AND type = ${type} AND cutoff = ${cutoff}`;
 }
+
+/** Which records stand in a file, and how much text they make. */
+export const cutOf = ({ plan, fromPosition, toPosition }: Pick<Delivery, 'plan' | 'fromPosition' | 'toPosition'>) => [
+  fromPosition,
+  toPosition,
+  plan.records,
+  plan.textBytes,
+];
+
+/** A window's bounds in the ledger: times of acceptance `from < at <= to`. */
+export const positionsOf = ({ fromMs, toMs }: Pick<PlannedWindow, 'fromMs' | 'toMs'>) => ({
+  fromPosition: fromMs - 1,
+  toPosition: toMs - 1,
+});
+
+export function ledgerRange(planned: PlannedWindow): [from: number, to: number, records: number] {
+  const { fromPosition, toPosition } = positionsOf(planned);
+  return [fromPosition, toPosition, planned.records];
+}

@@ -1,15 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
-import { IovError } from '../../contract/error.js';
+import { Mutations } from './mutations.js';
 import type { Tables } from './schema.js';
 import type { ClickHouseServer } from './server.js';
-import { list, Sql, sql } from './sql.js';
+import { Sql, sql } from './sql.js';
 
-/** Rows that one mutation names: the server reads no query above 256 KiB. */
-const POSITIONS_MAX = 5_000;
 /** Rows of the cards that are looked at together; of a card that has more the others have their turn at the next purge. */
 const ROWS_MAX = 100_000;
-const LOOK_MS = 250;
 /** A purge is announced, and ended, under these names in the table `settings`; beside its id, until when it holds (s). */
 const PURGING = 'purging';
 const PURGED = 'purged';
@@ -36,17 +32,19 @@ interface Means {
  * No window may be planned while rows go: a purge says that it has begun and then looks for open windows, whoever plans one
  * notes it and then looks for a purge. So one of the two sees the other; the purge gives way.
  *
- * Rows are named by their positions, for the server keeps the text of a mutation: no card stands in it.
+ * Rows are named by their positions: no card stands in a mutation.
  */
 export class RecordPurge {
   readonly #server: ClickHouseServer;
   readonly #tables: Tables;
   readonly #means: Means;
+  readonly #mutations: Mutations;
 
   constructor(server: ClickHouseServer, tables: Tables, means: Means) {
     this.#server = server;
     this.#tables = tables;
     this.#means = means;
+    this.#mutations = new Mutations(server, tables, 'records', means.timeoutMs);
   }
 
   /**
@@ -84,8 +82,8 @@ export class RecordPurge {
     const announced = sql`SELECT count() FROM ${this.#settings} WHERE setting = ${PURGING} AND set_at > toInt64(toUnixTimestamp(now())) AND value NOT IN (SELECT value FROM ${this.#settings} WHERE setting = ${PURGED})`;
     const isUnderWay = async () =>
       Number((await this.#server.rows('looking for a purge', announced))[0]?.[0] ?? 0) > 0 ||
-      (await this.#isRewriting());
-    await this.#until(async () => !(await isUnderWay()), 'a purge rewrites the archive');
+      (await this.#mutations.areUnderWay());
+    await this.#mutations.until(async () => !(await isUnderWay()), 'a purge rewrites the archive');
   }
 
   async #delete(rows: readonly Row[]): Promise<void> {
@@ -96,15 +94,12 @@ export class RecordPurge {
       if (group) group.push(row);
       else groups.set(key, [row]);
     }
-    for (const [first, ...others] of [...groups.values()].flatMap(pieces)) {
-      if (!first) continue;
-      const positions = list([first, ...others].map(({ position }) => position));
-      await this.#server.run(
-        'deleting records',
-        sql`ALTER TABLE ${this.#records} DELETE WHERE kind = ${first.kind} AND code = ${first.code} AND position IN (${positions})`,
-      );
+    for (const group of groups.values()) {
+      const [{ kind, code } = { kind: '', code: '' }] = group;
+      const positions = group.map(({ position }) => position);
+      await this.#mutations.delete(positions, sql`kind = ${kind} AND code = ${code}`);
     }
-    if (rows.length > 0) await this.#until(async () => !(await this.#isRewriting()), 'records are being deleted');
+    if (rows.length > 0) await this.#mutations.ended();
   }
 
   /** Those that may go, and the cards of the others, whose records all stay. */
@@ -148,18 +143,6 @@ export class RecordPurge {
     });
   }
 
-  async #isRewriting(): Promise<boolean> {
-    const query = sql`SELECT count() FROM system.mutations WHERE database = ${this.#tables.database.text} AND table = 'records' AND is_done = 0`;
-    return Number((await this.#server.rows('looking at what is rewritten', query))[0]?.[0] ?? 0) > 0;
-  }
-
-  async #until(isSo: () => Promise<boolean>, what: string): Promise<void> {
-    for (const endsAt = performance.now() + this.#means.timeoutMs; !(await isSo()); await pause(LOOK_MS)) {
-      if (performance.now() > endsAt)
-        throw new IovError('STORE_FAILED', `${what} in ClickHouse: not done after ${this.#means.timeoutMs} ms`);
-    }
-  }
-
   /** Holds for as long as it can take, by the server's clock; a mutation that takes longer is seen by itself. */
   #announce(id: string): Promise<void> {
     return this.#note(PURGING, id, Math.ceil((3 * this.#means.timeoutMs) / 1_000));
@@ -189,9 +172,4 @@ function countsOf(
     if (count !== undefined) counts.set(iccid, count + 1);
   }
   return counts;
-}
-
-function pieces(rows: readonly Row[]): Row[][] {
-  const count = Math.ceil(rows.length / POSITIONS_MAX);
-  return Array.from({ length: count }, (_, index) => rows.slice(index * POSITIONS_MAX, (index + 1) * POSITIONS_MAX));
 }

@@ -4,6 +4,9 @@ import { codeOf } from './failures.js';
 import type { ClickHouseServer } from './server.js';
 import { name, type Sql, sql } from './sql.js';
 
+type Table = 'records' | 'excluded' | 'windows' | 'deliveries' | 'cards' | 'settings' | 'nodes' | 'schema';
+type View = 'accepted' | 'known_cards';
+
 /** The tables of an archive, by their full names. */
 export class Tables {
   readonly database: Sql;
@@ -12,7 +15,7 @@ export class Tables {
     this.database = name(database);
   }
 
-  named(table: 'records' | 'excluded' | 'windows' | 'deliveries' | 'settings' | 'nodes' | 'schema' | 'accepted'): Sql {
+  named(table: Table | View): Sql {
     return sql`${this.database}.${name(table)}`;
   }
 }
@@ -51,6 +54,18 @@ const steps: readonly ((tables: Tables) => Sql[])[] = [
     FROM ${tables.named('records')}
     WHERE (kind, code, position) NOT IN (SELECT kind, code, position FROM ${tables.named('excluded')})
     GROUP BY kind, code, position`,
+  ],
+  (tables) => [
+    // The state by card, where the ledger that owns it brings it here: of rows about one side that with the greatest version counts.
+    sql`CREATE TABLE IF NOT EXISTS ${tables.named('cards')} (
+      iccid String, side String, version UInt64, updated_at Int64, person String, content String
+    ) ENGINE = ReplacingMergeTree(version) ORDER BY (iccid, side) SETTINGS index_granularity = 1024`,
+    // For people who ask: every card once, since when each side is there (0: it is not), without its content.
+    sql`CREATE VIEW IF NOT EXISTS ${tables.named('known_cards')} AS
+    SELECT iccid, maxIf(updated_at, side = 'registration') AS registration_ms, maxIf(updated_at, side = 'card') AS card_ms,
+      multiIf(registration_ms = 0, 'unregistered', card_ms = 0, 'waitingForCard', 'complete') AS state,
+      toDateTime(intDiv(greatest(registration_ms, card_ms), 1000), 'Asia/Shanghai') AS changed
+    FROM ${tables.named('cards')} GROUP BY iccid`,
   ],
 ];
 

@@ -4,33 +4,35 @@ import type { Log } from '../../contract/context.js';
 import { IovError } from '../../contract/error.js';
 import { timeLimit } from '../../contract/timeLimit.js';
 import type { BatchBounds } from './batches.js';
-import { encodedRows } from './recordRow.js';
-import type { Spool } from './spool.js';
+import type { Batch, Queue } from './queue.js';
 
 const RETRY = { delayMsMin: 200, delayMsMax: 15_000 };
 /** Whoever stops does not wait longer for what may as well be shipped at the next start. */
 const CLOSE_MS = 5_000;
 
+const NOT_THERE = 'stopped before ClickHouse had it; what the ledger has of it goes there at the next start';
+
 interface Means {
-  spool: Spool;
+  queues: readonly Queue[];
   log: Log;
   bounds: BatchBounds;
   /** Runs it in a transaction; resolves when that, and all before it, is on the disk. */
   commit(work: () => void): Promise<void>;
-  /** Where the record of the ledger's that bears this number stands in ClickHouse. */
-  positionOf(seq: number): Promise<number>;
-  insert(rows: Buffer): Promise<void>;
+  /** Ends it, with its reason, before it is closed. */
+  lost?: AbortSignal | undefined;
 }
 
 /**
- * Brings the spool to ClickHouse, batch by batch, and takes from it what has arrived there. Broken off between the two the same
- * rows are inserted again, each at its own position. What is shipped is on the ledger's disk already, so that a position is
- * never given to two records.
+ * Brings what waits in the ledger to ClickHouse, batch by batch, and takes from it what has arrived there. What is shipped is on
+ * the ledger's disk already, so that a position or a version is never given to two things.
  */
 export class Shipper {
   readonly #means: Means;
   readonly #stop = new AbortController();
   readonly #waiting = new Set<() => void>();
+  /** How many of those who wait would have it go at once. */
+  #hasten = 0;
+  #isReleased = false;
   readonly #working: Promise<void>;
   #wake: (() => void) | undefined;
   /** Ends a rest. */
@@ -39,54 +41,97 @@ export class Shipper {
 
   constructor(means: Means) {
     this.#means = means;
+    means.lost?.addEventListener('abort', () => this.#end(means.lost?.reason), { once: true });
     this.#working = this.#work();
   }
 
-  /** Something may be in the spool. */
+  /** Something may be in a queue. */
   poke(): void {
     this.#wake?.();
   }
 
   /**
-   * Resolves when everything that was accepted before that time has left the spool.
-   * @throws IovError STORE_FAILED with what keeps it there, where that takes longer than `timeoutMs`
+   * Resolves when what `hasLeft` asks for is there.
+   * @throws IovError STORE_FAILED with what keeps it, where that takes longer than `timeoutMs`
    */
-  async shippedBefore(cutoffMs: number, timeoutMs: number): Promise<void> {
-    const last = this.#means.spool.lastHeldBefore(cutoffMs);
-    if (last === undefined) return;
+  async shipped(hasLeft: () => boolean, timeoutMs: number): Promise<void> {
     const late = timeLimit(timeoutMs, this.#stop.signal);
     this.poke();
-    while (!this.#means.spool.hasLeft(last)) {
-      if (late.aborted)
-        throw this.#trouble ?? new IovError('STORE_FAILED', `the spool is not empty after ${timeoutMs} ms`);
-      await new Promise<void>((resolve) => {
-        this.#waiting.add(resolve);
+    this.#hasten += 1;
+    try {
+      while (!hasLeft()) {
+        if (late.aborted)
+          throw this.#trouble ?? new IovError('STORE_FAILED', `the spool is not empty after ${timeoutMs} ms`);
         this.#hurry.abort();
-        late.addEventListener('abort', () => resolve(), { once: true });
-      });
+        await this.#nextBatch(late);
+      }
+    } finally {
+      this.#hasten -= 1;
     }
   }
 
-  /** Leaves what is in the spool to the next start, where it does not go at once. */
-  async close(): Promise<void> {
-    if (!this.#trouble) await this.shippedBefore(Number.MAX_SAFE_INTEGER, CLOSE_MS).catch(() => undefined);
-    this.#stop.abort();
+  /**
+   * The same for those who go with the others, and wait as long as it takes.
+   * @throws IovError STOPPED once they are released, or nothing is shipped any more
+   */
+  async arrived(hasLeft: () => boolean): Promise<void> {
+    if (hasLeft()) return;
     this.poke();
+    while (!hasLeft()) {
+      this.#stop.signal.throwIfAborted();
+      if (this.#isReleased) throw new IovError('STOPPED', NOT_THERE);
+      await this.#nextBatch();
+    }
+  }
+
+  /** Until something leaves again nobody waits for it; it goes on its way all the same. */
+  release(): void {
+    this.#isReleased = true;
+    this.#tellAll();
+  }
+
+  /** Leaves what is there to the next start, where it does not go at once. */
+  async close(): Promise<void> {
+    const isEmpty = () => this.#means.queues.every((queue) => queue.isEmpty);
+    if (!this.#trouble) await this.shipped(isEmpty, CLOSE_MS).catch(() => undefined);
+    this.#end(new IovError('STOPPED', NOT_THERE));
     await this.#working;
+  }
+
+  #end(reason: unknown): void {
+    this.#stop.abort(reason);
+    this.poke();
+    this.#tellAll();
+  }
+
+  #tellAll(): void {
+    for (const tell of [...this.#waiting]) tell();
+  }
+
+  /** Until a batch has left, or nobody need wait for one any more. */
+  async #nextBatch(late?: AbortSignal): Promise<void> {
+    let tell: () => void = () => undefined;
+    await new Promise<void>((resolve) => {
+      tell = resolve;
+      this.#waiting.add(tell);
+      late?.addEventListener('abort', tell, { once: true });
+    });
+    this.#waiting.delete(tell);
+    late?.removeEventListener('abort', tell);
   }
 
   async #work(): Promise<void> {
     for (let attempt = 0; !this.#stop.signal.aborted; ) {
       try {
         // after a failure there may be more than is counted: what was to leave has not
-        if (attempt === 0 && this.#means.spool.count === 0) await this.#something();
-        const isEmpty = await this.#ship();
-        for (const resolve of this.#waiting) resolve();
-        this.#waiting.clear();
+        if (attempt === 0) await this.#something();
+        const isEnough = await this.#ship();
+        this.#isReleased = false;
+        this.#tellAll();
         if (this.#trouble) this.#means.log.info({}, 'ClickHouse takes records again');
         this.#trouble = undefined;
         attempt = 0;
-        if (isEmpty) await this.#rest();
+        if (isEnough) await this.#rest();
       } catch (thrown) {
         if (this.#stop.signal.aborted) return;
         attempt += 1;
@@ -96,20 +141,26 @@ export class Shipper {
     }
   }
 
-  /** @returns whether nothing is left */
+  /** @returns whether others may gather */
   async #ship(): Promise<boolean> {
-    const { spool, bounds, commit, positionOf, insert } = this.#means;
-    let rows: ReturnType<Spool['next']> = [];
+    let isEnough = true;
+    for (const queue of this.#means.queues) isEnough = (await this.#shipNext(queue)) && isEnough;
+    return isEnough;
+  }
+
+  async #shipNext(queue: Queue): Promise<boolean> {
+    const { bounds, commit } = this.#means;
     // read in a transaction of its own: once that is on the disk, so is all that it has found
+    let found: Batch[] = [];
     await commit(() => {
-      rows = spool.next(bounds.batchRecordsMax, bounds.batchBytesMax);
+      const next = queue.next(bounds.batchRecordsMax, bounds.batchBytesMax);
+      found = next ? [next] : [];
     });
-    if (rows.length === 0 || this.#stop.signal.aborted) return true;
-    const placed = [];
-    for (const row of rows) placed.push({ ...row, position: await positionOf(row.seq) });
-    await insert(encodedRows(placed));
-    await commit(() => spool.remove(rows));
-    return rows.length < bounds.batchRecordsMax && spool.count <= 0;
+    const [batch] = found;
+    if (!batch || this.#stop.signal.aborted) return true;
+    await batch.insert();
+    await commit(() => batch.remove());
+    return batch.isEnough();
   }
 
   /** The same trouble is told once. */
@@ -125,14 +176,14 @@ export class Shipper {
   async #something(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
-      if (this.#stop.signal.aborted || this.#means.spool.count > 0) resolve();
+      if (this.#stop.signal.aborted || this.#means.queues.some((queue) => !queue.isEmpty)) resolve();
     });
     this.#wake = undefined;
   }
 
   /** Others may come, to go in one batch; nobody who waits for what is there waits for those. */
   async #rest(): Promise<void> {
-    if (this.#waiting.size > 0) return;
+    if (this.#hasten > 0) return;
     this.#hurry = new AbortController();
     const signal = AbortSignal.any([this.#stop.signal, this.#hurry.signal]);
     await pause(this.#means.bounds.batchDelayMs, undefined, { signal }).catch(() => undefined);

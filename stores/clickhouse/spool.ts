@@ -2,7 +2,8 @@ import { IovError } from '../../contract/error.js';
 import type { NewRecord } from '../../contract/store.js';
 import { Archive } from '../sqlite/archive.js';
 import type { Database, Statement } from '../sqlite/database.js';
-import { type RecordRow, recordRow } from './recordRow.js';
+import type { Batch, Queue } from './queue.js';
+import { encodedRows, type RecordRow, recordRow } from './recordRow.js';
 
 interface SpooledRow {
   seq: number;
@@ -101,6 +102,34 @@ export class Spool extends Archive {
   hasLeft(seq: number): boolean {
     return (this.#seek.get() ?? 0) > seq;
   }
+}
+
+interface Way {
+  /** Where the record of the ledger's that bears this number stands in ClickHouse. */
+  positionOf(seq: number): Promise<number>;
+  insert(rows: Buffer): Promise<void>;
+}
+
+/** Records on their way: done again the same rows are inserted, each at its own position. */
+export function recordQueue(spool: Spool, { positionOf, insert }: Way): Queue {
+  return {
+    get isEmpty() {
+      return spool.count === 0;
+    },
+    next: (recordsMax, bytesMax): Batch | undefined => {
+      const rows = spool.next(recordsMax, bytesMax);
+      if (rows.length === 0) return undefined;
+      return {
+        insert: async () => {
+          const placed = [];
+          for (const row of rows) placed.push({ ...row, position: await positionOf(row.seq) });
+          await insert(encodedRows(placed));
+        },
+        remove: () => spool.remove(rows),
+        isEnough: () => rows.length < recordsMax && spool.count <= 0,
+      };
+    },
+  };
 }
 
 function spooled(row: SpooledRow): Spooled {

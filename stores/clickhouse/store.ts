@@ -7,24 +7,25 @@ import type { WindowKey } from '../../contract/file.js';
 import type { Seal } from '../../contract/seal.js';
 import type { Effect, Store, StoreStatus, Stretch, TraceStep, WindowRow } from '../../contract/store.js';
 import { endsLater } from '../refusals.js';
-import { type Database, openDatabase, storeFailed } from '../sqlite/database.js';
+import type { Database } from '../sqlite/database.js';
 import { defaultBounds } from '../sqlite/groupCommit.js';
 import { Ledger } from '../sqlite/ledger.js';
-import { LogFlush } from '../sqlite/logFlush.js';
-import { migrate as migrateLedger } from '../sqlite/schema.js';
+import type { LogFlush } from '../sqlite/logFlush.js';
 import { Batches } from './batches.js';
+import { CardSpool } from './cardSpool.js';
 import { excludeDuplicates } from './duplicates.js';
 import { HeldPositions } from './heldPositions.js';
 import { Nodes } from './nodes.js';
 import type { ClickHouseOptions } from './options.js';
-import { type Delivery, type PlannedWindow, Plans } from './plans.js';
+import { cutOf, type Delivery, ledgerRange, type PlannedWindow, Plans, positionsOf } from './plans.js';
 import { RecordPurge } from './purge.js';
 import type { RecordRow } from './recordRow.js';
 import { Records } from './records.js';
 import { checkSchema, saltOf, Tables } from './schema.js';
-import { ClickHouseServer } from './server.js';
+import type { ClickHouseServer } from './server.js';
+import { SharedCards } from './sharedCards.js';
 import { Shipper } from './shipper.js';
-import { Spool } from './spool.js';
+import { recordQueue, Spool } from './spool.js';
 
 const DAY_MS = 86_400_000;
 /** What is under way may take so long once the store is closed. */
@@ -43,37 +44,8 @@ export interface ClickHouseStoreOptions extends ClickHouseOptions {
   seal?: Seal;
 }
 
-/**
- * An archive in ClickHouse, shared by many machines, with this machine's ledger in SQLite beside it. A server that is away does
- * not keep a daemon from starting: what it accepts waits in the ledger.
- * @throws IovError SCHEMA_MISMATCH; STORE_FAILED for the ledger; COMPONENT_UNAVAILABLE
- */
-export async function openClickHouseStore(options: ClickHouseStoreOptions): Promise<ClickHouseStore> {
-  const { ledger, readOnly = false, ships = !readOnly, log } = options;
-  const database = await openDatabase(ledger, readOnly, options.seal);
-  const server = await ClickHouseServer.create(options);
-  try {
-    migrateLedger(database, ledger, readOnly);
-    if (ships) await lookAt(server, new Tables(options.database), log);
-    return new ClickHouseStore(database, new LogFlush(ledger, options.seal), server, options);
-  } catch (thrown) {
-    database.close();
-    await server.close();
-    throw storeFailed(thrown, `opening ${ledger}`);
-  }
-}
-
-/** Who only looks into the ledger need not wait for a server; and one that is away is looked at again. */
-async function lookAt(server: ClickHouseServer, tables: Tables, log: Log): Promise<void> {
-  await checkSchema(server, tables).catch((thrown: unknown) => {
-    const error = IovError.from(thrown);
-    if (error.code === 'SCHEMA_MISMATCH') throw error;
-    log.warn({ code: error.code }, `starting without the archive: ${error.message}`);
-  });
-}
-
 /** The records are on another machine; everything else is this machine's own ledger. */
-class ClickHouseStore extends Ledger implements Store {
+export class ClickHouseStore extends Ledger implements Store {
   readonly #options: ClickHouseStoreOptions;
   readonly #server: ClickHouseServer;
   readonly #tables: Tables;
@@ -83,13 +55,18 @@ class ClickHouseStore extends Ledger implements Store {
   readonly #batches: Batches;
   readonly #held: HeldPositions;
   readonly #purge: RecordPurge;
-  readonly #shipper: Shipper | undefined;
+  readonly #database: Database;
+  /** Where the state by card is in ClickHouse, too. */
+  readonly #cards: SharedCards | undefined;
+  #shipper: Shipper | undefined;
   #salt: string | undefined;
 
   constructor(database: Database, flush: LogFlush, server: ClickHouseServer, options: ClickHouseStoreOptions) {
-    const { clock, log, readOnly = false, ships = !readOnly, spoolBytesMax } = options;
+    const { clock, log, readOnly = false, spoolBytesMax } = options;
     const spool = new Spool(database, spoolBytesMax);
-    super(database, flush, { clock, log, readOnly, bounds: defaultBounds, archive: spool });
+    const cards = options.cards ? new CardSpool(database) : undefined;
+    super(database, flush, { clock, log, readOnly, bounds: defaultBounds, archive: spool, ...(cards && { cards }) });
+    this.#database = database;
     this.#options = options;
     this.#server = server;
     this.#tables = new Tables(options.database);
@@ -102,26 +79,53 @@ class ClickHouseStore extends Ledger implements Store {
         this.transactions.read('looking for open windows', () => this.windows.hasOpen(kind, code)),
       timeoutMs: options.searchTimeoutMs,
     });
-    const insert = (rows: Buffer) => this.#insert(rows);
-    this.#batches = new Batches(options, insert);
-    if (!ships) return;
-    const nodes = new Nodes(database, server, this.#tables);
-    this.#shipper = new Shipper({
-      spool,
-      log,
-      bounds: options,
-      commit: (work) => this.step(work),
+    this.#batches = new Batches(options, (rows) => this.#insert(rows));
+    this.#cards =
+      cards &&
+      new SharedCards(cards, {
+        ...{ database, server, tables: this.#tables, options },
+        checked: () => this.#checked(),
+        run: (doing, work) => this.run(doing, work),
+      });
+  }
+
+  /** Begins to bring to ClickHouse what waits in the ledger. */
+  async begin(): Promise<void> {
+    const nodes = new Nodes(this.#database, this.#server, this.#tables);
+    await this.#cards?.begin();
+    const records = recordQueue(this.#spool, {
       positionOf: (seq) => nodes.positionOf(seq),
-      insert,
+      insert: (rows) => this.#insert(rows),
+    });
+    this.#shipper = new Shipper({
+      queues: this.#cards ? [this.#cards, records] : [records],
+      log: this.log,
+      bounds: this.#options,
+      commit: (work) => this.step(work),
+      lost: this.lost,
     });
   }
 
-  /** A record that bears a position is durable when ClickHouse has it, any other when the ledger has. */
+  /** Aborts, with why, when another machine has taken over the state by card. */
+  get lost(): AbortSignal | undefined {
+    return this.#cards?.lost;
+  }
+
+  /**
+   * A record that bears a position is durable when ClickHouse has it, any other when the ledger has. With the state by card there,
+   * too, everything that has changed in it by then is: what is found to be stored may have been stored by who was killed then.
+   */
   override async commit(effects: readonly Effect[]): Promise<void> {
+    this.lost?.throwIfAborted();
     const direct: RecordRow[] = [];
     await super.commit([() => this.#spool.collect(direct), ...effects]);
     if (direct.length > 0) await this.#batches.add(direct);
     else this.#shipper?.poke();
+    await this.#cardsArrived();
+  }
+
+  release(): void {
+    this.#shipper?.release();
   }
 
   /** Whether the archive has a record at this position. */
@@ -152,6 +156,11 @@ class ClickHouseStore extends Ledger implements Store {
   async purgeRecords(iccids: readonly string[], dryRun: boolean): Promise<ReadonlyMap<string, number>> {
     await this.#checked();
     return this.#purge.take(iccids, dryRun);
+  }
+
+  async purgeCards(): Promise<void> {
+    const shipped = async (hasLeft: () => boolean) => this.#shipper?.shipped(hasLeft, this.#options.requestTimeoutMs);
+    await this.#cards?.purge(shipped);
   }
 
   stretches(window: WindowRow, recordsMax: number): AsyncIterable<Stretch> {
@@ -212,7 +221,9 @@ class ClickHouseStore extends Ledger implements Store {
     const nowMs = this.clock.now();
     if (cutoffMs > nowMs) throw endsLater(key);
     await this.#batches.flush();
-    await this.#shipper?.shippedBefore(cutoffMs, this.#options.requestTimeoutMs);
+    const last = this.#spool.lastHeldBefore(cutoffMs);
+    const hasLeft = () => last === undefined || this.#spool.hasLeft(last);
+    await this.#shipper?.shipped(hasLeft, this.#options.requestTimeoutMs);
     await this.#excludeDuplicates(key, cutoffMs);
     for (;;) {
       const fromMs = await this.#plans.beginOf(key);
@@ -224,6 +235,11 @@ class ClickHouseStore extends Ledger implements Store {
       await this.#plans.add(key, planned, pipeline, nowMs);
       return (await this.#plans.find(key)) ?? planned;
     }
+  }
+
+  async #cardsArrived(): Promise<void> {
+    const hasLeft = this.#cards?.pending;
+    if (hasLeft) await this.#shipper?.arrived(hasLeft);
   }
 
   async #excludeDuplicates(key: WindowKey, toMs: number): Promise<void> {
@@ -261,23 +277,4 @@ class ClickHouseStore extends Ledger implements Store {
     if (!this.#isChecked) await checkSchema(this.#server, this.#tables);
     this.#isChecked = true;
   }
-}
-
-/** Which records stand in a file, and how much text they make. */
-const cutOf = ({ plan, fromPosition, toPosition }: Pick<Delivery, 'plan' | 'fromPosition' | 'toPosition'>) => [
-  fromPosition,
-  toPosition,
-  plan.records,
-  plan.textBytes,
-];
-
-/** A window's bounds in the ledger: times of acceptance `from < at <= to`. */
-const positionsOf = ({ fromMs, toMs }: Pick<PlannedWindow, 'fromMs' | 'toMs'>) => ({
-  fromPosition: fromMs - 1,
-  toPosition: toMs - 1,
-});
-
-function ledgerRange(planned: PlannedWindow): [from: number, to: number, records: number] {
-  const { fromPosition, toPosition } = positionsOf(planned);
-  return [fromPosition, toPosition, planned.records];
 }

@@ -10,6 +10,13 @@ interface CardRow {
   card_at: number | null;
 }
 
+/** A side as it is stored: {fields, tags, earlier} as JSON. */
+export interface StoredSide {
+  content: string;
+  person: string | undefined;
+  at: number;
+}
+
 /** Cards that are remembered as they were read: each is asked for again in the transaction that changes it. */
 const READ_MAX = 1024;
 
@@ -69,8 +76,8 @@ export class Cards {
     return state;
   }
 
-  /** To be called by who deletes a card's row. */
-  forget(iccid: string): void {
+  /** To be called by who deletes a card's row, in that transaction. */
+  gone(iccid: string): void {
     this.#read.delete(iccid);
   }
 
@@ -79,8 +86,12 @@ export class Cards {
   }
 
   putSide(iccid: string, which: CardSide, { fields, tags, person, earlier }: CardContent, at: number): void {
-    this.forget(iccid);
-    const content = JSON.stringify({ fields, tags, earlier });
+    this.putStored(iccid, which, { content: JSON.stringify({ fields, tags, earlier }), person, at });
+  }
+
+  /** A side as it is stored. */
+  protected putStored(iccid: string, which: CardSide, { content, person, at }: StoredSide): void {
+    this.#read.delete(iccid);
     if (which === 'registration') this.#put.registration.run(iccid, content, at, person);
     else this.#put.card.run(iccid, content, at);
   }

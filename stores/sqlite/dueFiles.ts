@@ -52,7 +52,11 @@ export class DueFiles {
     this.#setCards = database.prepare('UPDATE due_files SET iccid = ? WHERE name = ?');
     this.#get = database.prepare('SELECT * FROM due_files WHERE name = ?');
     this.#ofRequest = database.prepare('SELECT * FROM due_files WHERE request_id = ? ORDER BY id LIMIT 100');
-    this.#ofCard = database.prepare('SELECT * FROM due_files WHERE iccid = ? ORDER BY id LIMIT 100');
+    this.#ofCard = database.prepare(
+      `SELECT * FROM due_files WHERE iccid = @iccid UNION ALL
+       SELECT * FROM due_files WHERE instr(iccid, ',') > 0 AND instr(',' || iccid || ',', ',' || @iccid || ',') > 0
+       ORDER BY id LIMIT 100`,
+    );
     const list = (only: string) =>
       database.prepare<unknown[], StoredDueFile>(
         `SELECT * FROM due_files WHERE content = @content AND state = @state AND id > @afterId ${only} ORDER BY id LIMIT @limit`,
@@ -106,7 +110,7 @@ export class DueFiles {
 
   /** Those of a command or a registration, and those of a card. */
   about(key: string): TimedDueFile[] {
-    const rows = [...this.#ofRequest.all(key), ...this.#ofCard.all(key), ...this.#get.all(key)];
+    const rows = [...this.#ofRequest.all(key), ...this.#ofCard.all({ iccid: key }), ...this.#get.all(key)];
     return [...new Map(rows.map((row) => [row.id, row])).values()].map(dueFile);
   }
 

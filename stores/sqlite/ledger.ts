@@ -52,6 +52,7 @@ export interface LedgerParts {
   readOnly: boolean;
   bounds: GroupBounds;
   archive?: Archive;
+  cards?: Cards;
 }
 
 /**
@@ -86,7 +87,7 @@ export abstract class Ledger implements Omit<Store, RecordMethods> {
     this.windows = new Windows(database, this.archive);
     this.files = new Files(database);
     this.#dueFiles = new DueFiles(database);
-    this.#cards = new Cards(database);
+    this.#cards = given.cards ?? new Cards(database);
     this.#deadLetters = new DeadLetters(database);
     this.#requests = new Requests(database);
     this.traces = new Trace(database, {

@@ -217,7 +217,7 @@ export class PurgeRows {
     gone.pictures = pictures(); // first: where they cannot be removed the rows stay, and with them the way to find them
     if (purge !== undefined) {
       this.#totals.run({ iccid });
-      this.#cards.forget(iccid);
+      this.#cards.gone(iccid);
     }
     for (const kind of Object.keys(OF_CARD) as OfCard[]) {
       gone[kind] =

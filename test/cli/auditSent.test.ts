@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import type { Store, StoredRequest } from '../../contract/store.js';
 import { SimulatedClock } from '../../engine/clock.js';
 import { auditPath } from '../../stores/audit.js';
-import { openClickHouseStore } from '../../stores/clickhouse/store.js';
+import { openClickHouseStore } from '../../stores/clickhouse/open.js';
 import { openSqliteStore } from '../../stores/sqlite/store.js';
 import { keptLog } from '../support/bareContext.js';
 import { iovpipe } from '../support/cli.js';

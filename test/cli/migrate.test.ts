@@ -21,8 +21,8 @@ t.test('`migrate` comes before the first run, and is told of where it is missing
   const { folder, path } = site(t, database);
   const refused = await iovpipe(['run', path, '--once', 'in'], folder);
   t.match(refused, { code: 2, stderr: /no tables of an archive; `iovpipe migrate`/ });
-  t.match(await iovpipe(['migrate', path], folder), { code: 0, stdout: /schema 0 is now 1/ });
-  t.match(await iovpipe(['migrate', path], folder), { code: 0, stdout: /schema 1: nothing to do/ });
+  t.match(await iovpipe(['migrate', path], folder), { code: 0, stdout: /schema 0 is now 2/ });
+  t.match(await iovpipe(['migrate', path], folder), { code: 0, stdout: /schema 2: nothing to do/ });
   t.match(await iovpipe(['run', path, '--once', 'in'], folder), { code: 0 });
   t.equal(await server?.ask(`SELECT count() FROM ${database}.accepted`), '20', 'the view shows what was accepted');
   t.match(await iovpipe(['status', '--file', path], folder), { code: 0, stdout: /records: 20/ });

@@ -175,6 +175,16 @@ t.test('a time shorter than an hour has its stages too', async (t) => {
   t.same(stages, [[], ['lastHalfHour'], [], ['expired']], 'half of it lies in the last half hour');
 });
 
+t.test('trace of a card tells what is due for it among others', async (t) => {
+  const { store } = await testStore(t);
+  const [first, second] = ['89860012345678901234', '89860012345678905678'];
+  await add(store, due(), due({ requestId: 'CMD-2', iccid: `${second},${first}` }));
+  const about = async (key: string) => (await store.trace(key)).map(({ text }) => text.split(' ', 1)[0]);
+  t.same(await about(first), ['KH_CMD-1_0002', 'KH_CMD-2_0002']);
+  t.same(await about(second), ['KH_CMD-2_0002']);
+  t.same(await about(second.slice(0, -1)), [], 'a part of a number is no card');
+});
+
 t.test('trace tells what is due for a command and a card, and how far its file has come', async (t) => {
   const { store, clock } = await testStore(t);
   await add(store, due());

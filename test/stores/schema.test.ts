@@ -21,6 +21,9 @@ t.test('an archive of four steps gets the indexes that a new one has', async (t)
     DROP INDEX due_files_expired;
     DROP INDEX due_files_by_term;
     DROP TABLE sent;
+    DROP TABLE card_changes;
+    DROP TABLE cards_gone;
+    DROP TABLE card_claim;
     DROP TABLE elsewhere;
     DROP TABLE nodes;
     ALTER TABLE windows DROP COLUMN reopened_at;

@@ -84,6 +84,9 @@ t.test('an archive from before counts what it holds as if it had always done so'
   const database = await openDatabase(path, false);
   database.exec(`
     DROP TABLE sent;
+    DROP TABLE card_changes;
+    DROP TABLE cards_gone;
+    DROP TABLE card_claim;
     ALTER TABLE purges DROP COLUMN positions;
     ALTER TABLE purges DROP COLUMN aside_files;
     ALTER TABLE files DROP COLUMN steps;

@@ -29,11 +29,16 @@ const keyOf = (cutoffMs: number, type: 'P' | 'F') =>
   ({ kind: 'KH', code: '0002', cutoff: cutoffOf(cutoffMs), type }) as const;
 
 /** A store whose clock starts a day before the cut-off, on an archive of its own or on one that is there. */
-async function opened(t: Test, archive?: ClickHouseOptions, ledger = 'ledger.db') {
+async function opened(
+  t: Test,
+  archive?: ClickHouseOptions,
+  ledger = 'ledger.db',
+  more: Partial<ClickHouseOptions> = {},
+) {
   if (!server) throw new Error('skipped');
   const path = join(t.testdirName, ledger);
   if (!archive) t.testdir({});
-  const options = archive ? { ...archive, ledger: path } : await newArchive(server, path);
+  const options = archive ? { ...archive, ledger: path } : await newArchive(server, path, more);
   const clock = new SimulatedClock(DAY_16_MS - DAY_MS);
   return { clock, options, ...(await clickHouseStore(t, options, { clock })) };
 }
@@ -183,4 +188,76 @@ t.test('ClickHouse away: the purge says so, cards stay, and the next one takes t
   const again = await clickHouseStore(t, options, { clock });
   t.match(await purge(again.store, clock, order()), { cards: 1, records: 1, kept: 0 });
   t.equal(await countOf(options, GONE), 0);
+});
+
+/** A store with the state by card in ClickHouse, too, in which two cards have what is kept of a card. */
+async function withCards(t: Test) {
+  const made = await opened(t, undefined, 'ledger.db', { cards: true });
+  const { store, clock, options } = made;
+  await keepCard(store, GONE, '2');
+  await store.commit([(transaction) => transaction.putCardSide(GONE, 'card', { fields: {}, tags: {} })]);
+  await keepCard(store, HERE, '1');
+  clock.set(TERM_OVER);
+  await exported(store, DAY_16_MS, 'P');
+  const cards = (iccid: string) =>
+    server?.ask(`SELECT count() FROM ${options.database}.cards WHERE iccid = '${iccid}'`);
+  return { ...made, cards };
+}
+
+t.test('the state of a card in ClickHouse goes with the card, all that there was of it', { skip }, async (t) => {
+  const { store, clock, options, cards } = await withCards(t);
+  t.equal(await cards(GONE), '2');
+  t.match(await purge(store, clock, order(true)), { cards: 1 });
+  t.equal(await cards(GONE), '2', 'a dry run takes nothing');
+  const { failure, ...outcome } = await purge(store, clock, order());
+  t.equal(failure, undefined);
+  t.match(outcome, { cards: 1, kept: 0 });
+  t.same([await cards(GONE), await cards(HERE)], ['0', '1']);
+  const commands = await server?.ask(`SELECT command FROM system.mutations WHERE database = '${options.database}'`);
+  t.match(commands, /version IN/);
+  t.notMatch(commands, GONE, 'the server keeps the text of a mutation, which names no card');
+  t.match(await purge(store, clock, order()), { cards: 0 }, 'once');
+  const other = await opened(t, options, 'other.db');
+  t.same(
+    other.store.cards({ limit: 10 }).map(({ iccid }) => iccid),
+    [HERE],
+    'who takes it over never hears of it',
+  );
+});
+
+t.test(
+  'what a purge that was broken off left in ClickHouse goes with the next, and a card that came anew stays',
+  { skip },
+  async (t) => {
+    const { store, clock, options, cards } = await withCards(t);
+    const broken = new Proxy(store, {
+      get: (target, name) => {
+        if (name === 'purgeCards') return () => Promise.reject(new Error('killed'));
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    t.match(await purge(broken, clock, order()), { cards: 1, failure: { message: 'killed' } });
+    t.equal(await cards(GONE), '2');
+    await store.commit([(transaction) => transaction.putCardSide(GONE, 'card', { fields: { New: 1 }, tags: {} })]);
+    t.match(await purge(store, clock, order()), { cards: 0 });
+    t.equal(await server?.ask(`SELECT side FROM ${options.database}.cards WHERE iccid = '${GONE}'`), 'card');
+  },
+);
+
+t.test('a card that is purged before it was shipped never gets there', { skip }, async (t) => {
+  const { store, clock, options, cards } = await withCards(t);
+  await store.close();
+  // a process beside the daemon, which is not there
+  const beside = await clickHouseStore(t, options, { clock: new SimulatedClock(DAY_16_MS - DAY_MS), ships: false });
+  const ended = { fields: { VehicleStatus: '6' }, tags: { operType: '2' } };
+  const iccid = '89860000000000000009';
+  await beside.store.commit([(transaction) => transaction.putCardSide(iccid, 'registration', ended)]);
+  t.match(await purge(beside.store, clock, order()), { cards: 2 });
+  await beside.store.close();
+  const { store: again } = await clickHouseStore(t, options, { clock });
+  await again.commit([]);
+  t.same([await cards(iccid), await cards(GONE)], ['0', '2'], 'what was to go had to wait for what was on its way');
+  await purge(again, clock, order());
+  t.equal(await cards(GONE), '0');
 });

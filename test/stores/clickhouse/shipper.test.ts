@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { IovError } from '../../../contract/error.js';
 import { Shipper } from '../../../stores/clickhouse/shipper.js';
-import { Spool } from '../../../stores/clickhouse/spool.js';
+import { recordQueue, Spool } from '../../../stores/clickhouse/spool.js';
 import { openDatabase } from '../../../stores/sqlite/database.js';
 import { migrate } from '../../../stores/sqlite/schema.js';
 import { keptLog } from '../../support/bareContext.js';
@@ -19,9 +19,13 @@ async function shipping(t: Test, batchDelayMs: number, committing: () => void = 
   const spool = new Spool(database, 1_000);
   const log = keptLog();
   const inserted: number[] = [];
+  const positionOf = async (seq: number) => {
+    inserted.push(seq);
+    return seq;
+  };
   const begin = () => {
     const shipper = new Shipper({
-      spool,
+      queues: [recordQueue(spool, { positionOf, insert: async () => undefined })],
       log,
       bounds: { batchRecordsMax: 10, batchBytesMax: 1_000, batchDelayMs },
       commit: async (work) => {
@@ -30,11 +34,6 @@ async function shipping(t: Test, batchDelayMs: number, committing: () => void = 
           committing();
         })();
       },
-      positionOf: async (seq) => {
-        inserted.push(seq);
-        return seq;
-      },
-      insert: async () => undefined,
     });
     t.teardown(() => shipper.close());
     return shipper;
@@ -65,7 +64,11 @@ t.test('a record that waits for others goes at once when somebody waits for it',
   const shipper = begin();
   await until('the first has left', () => spool.count === 0);
   spool.append(newRecord('two'), 1);
-  await within(30_000, 'the second', shipper.shippedBefore(2, 30_000));
+  await within(
+    30_000,
+    'the second',
+    shipper.shipped(() => spool.hasLeft(2), 30_000),
+  );
   t.equal(spool.count, 0);
   spool.append(newRecord('three'), 1);
   await within(30_000, 'the end', shipper.close());
