@@ -3,6 +3,7 @@ import { backOff } from '../contract/backOff.js';
 import type { Connection } from '../contract/connection.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
+import type { Committer } from './committer.js';
 import { kafkaError } from './kafkaFailures.js';
 import {
   asked,
@@ -48,6 +49,8 @@ interface KafkaClient {
 export class KafkaConnection implements Connection {
   readonly lib: RdKafka;
   readonly options: KafkaOptions;
+  /** Sinks that commit for their pipeline's source, by the name of the pipeline. */
+  readonly committers = new Map<string, Committer>();
   readonly #context: Pick<Context, 'log' | 'place'>;
   readonly #clients = new Map<object, () => Promise<void>>();
   /**

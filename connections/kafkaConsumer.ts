@@ -1,4 +1,7 @@
 import { IovError } from '../contract/error.js';
+import type { Held } from '../contract/receipt.js';
+import { Assignment, type Partition } from './assignment.js';
+import type { Batch, Committed, Committer } from './committer.js';
 import type { KafkaConnection } from './kafkaConnection.js';
 import { kafkaError, OVERTAKEN } from './kafkaFailures.js';
 import { Offsets, type Step } from './offsets.js';
@@ -27,14 +30,6 @@ export interface GroupOptions {
   prefetchBytesMax: number;
 }
 
-/** A partition as long as it is ours. */
-interface Partition extends Place {
-  offsets: Offsets;
-  /** Committed, or asked to be. */
-  committed: number | undefined;
-  isLost: boolean;
-}
-
 /** A message on its way: settled once, by `settle`. */
 export interface Taken {
   message: Message;
@@ -52,10 +47,11 @@ const FETCH_BYTES_MAX = 50 * MIB;
  * A member of a consumer group that gives messages when asked, and commits what has settled. The group's assignor is eager:
  * partitions are handed over together, once what is under way has settled, or has had its time.
  */
-export class KafkaConsumer {
+export class KafkaConsumer implements Committed {
   readonly #connection: KafkaConnection;
   readonly #options: GroupOptions;
-  readonly #partitions = new Map<string, Partition>();
+  readonly #committer: Committer | undefined;
+  readonly #assignment = new Assignment();
   readonly #leaving = new AbortController();
   #client: RdConsumer | undefined;
   #committing: NodeJS.Timeout | undefined;
@@ -66,9 +62,12 @@ export class KafkaConsumer {
   #onSettled: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(connection: KafkaConnection, options: GroupOptions) {
+  /** @param committer commits in place of this, where there is one */
+  constructor(connection: KafkaConnection, options: GroupOptions, committer?: Committer) {
     this.#connection = connection;
     this.#options = options;
+    this.#committer = committer;
+    committer?.follow(this);
     connection.joined(this);
   }
 
@@ -83,7 +82,8 @@ export class KafkaConsumer {
     client.on('partition.eof', (end) => this.#ends.push(end));
     client.subscribe(this.#options.topics);
     this.#client = client;
-    this.#committing = setInterval(() => this.#commit(), this.#options.commitMs);
+    const commit = this.#committer ? this.#committer.soon.bind(this.#committer) : () => this.#commit();
+    this.#committing = setInterval(commit, this.#options.commitMs);
   }
 
   /**
@@ -103,7 +103,7 @@ export class KafkaConsumer {
       if (messages.length > 0) this.#connection.well(this);
       const taken = messages.flatMap((message) => this.#taken(message));
       // a partition may end in what is given to nobody: transactions' marks, what they took back, what was compacted away
-      for (const end of this.#ends.splice(0)) this.#partitions.get(keyOf(end))?.offsets.ended(end.offset);
+      for (const end of this.#ends.splice(0)) this.#assignment.get(end)?.offsets.ended(end.offset);
       return taken;
     } catch (thrown) {
       const { group } = this.#options;
@@ -120,6 +120,24 @@ export class KafkaConsumer {
     this.#onSettled?.();
   }
 
+  /** All that came of the message and has not settled is held back. What is not ours any more somebody else reads again. */
+  hold({ partition, step }: Taken, writes: readonly Held[]): void {
+    step.held = writes;
+    if (!partition.isLost) this.#committer?.soon();
+    else for (const write of writes) write.arrived();
+  }
+
+  batch(writesMax: number): Batch | undefined {
+    const client = this.#client;
+    const batch = client && this.#assignment.batch(writesMax);
+    if (!batch) return undefined;
+    const committed = () => {
+      batch.committed();
+      this.#onSettled?.();
+    };
+    return { ...batch, client, committed };
+  }
+
   /** Commits what has settled and leaves the group. Idempotent; within its deadline. */
   close(): Promise<void> {
     this.#closed ??= this.#leave().finally(() => this.#connection.left(this));
@@ -132,7 +150,8 @@ export class KafkaConsumer {
     clearInterval(this.#committing);
     await this.#handingOver;
     await this.#polling;
-    this.#commit();
+    if (this.#committer) await this.#committer.commit();
+    else this.#commit();
     if (this.#client) await this.#connection.disconnect(this.#client); // waits for the commit
   }
 
@@ -161,7 +180,7 @@ export class KafkaConsumer {
   }
 
   #taken(message: Message): Taken[] {
-    const partition = this.#partitions.get(keyOf(message));
+    const partition = this.#assignment.get(message);
     if (!partition) return []; // given away while it was on its way to us
     return [{ message, partition, step: partition.offsets.begin(message.offset) }];
   }
@@ -176,10 +195,7 @@ export class KafkaConsumer {
   }
 
   #assign(places: readonly Place[]): void {
-    const ours = places.map(({ topic, partition }) => {
-      return { topic, partition, offsets: new Offsets(), committed: undefined, isLost: false };
-    });
-    for (const partition of ours) this.#partitions.set(keyOf(partition), partition);
+    const ours = this.#assignment.add(places);
     if (this.#options.from === 'latest') void this.#assignAtEnds(ours);
     else this.#tell((client) => client.assign(places));
   }
@@ -195,7 +211,7 @@ export class KafkaConsumer {
       if (this.#leaving.signal.aborted) return;
       this.#connection.trouble(kafkaError(thrown, `group ${this.#options.group}`), this); // librdkafka finds the end itself
     }
-    if (partitions.some((partition) => this.#partitions.get(keyOf(partition)) !== partition)) return; // gone meanwhile
+    if (partitions.some((partition) => this.#assignment.get(partition) !== partition)) return; // gone meanwhile
     const from = partitions.map(({ topic, partition, offsets: { next } }) => {
       return { topic, partition, ...(next !== undefined && { offset: next }) };
     });
@@ -217,17 +233,20 @@ export class KafkaConsumer {
   }
 
   async #handOver(): Promise<void> {
+    this.#committer?.soon();
     await this.#allSettled();
-    this.#commit();
-    for (const partition of this.#partitions.values()) partition.isLost = true;
-    this.#partitions.clear();
+    if (!this.#committer) this.#commit();
+    this.#assignment.lose();
+    // a transaction takes the generation of the group that it finds: it must have found the one that these were ours in
+    await this.#committer?.idle();
+    for (const write of this.#assignment.clear()) write.arrived();
     this.#ends = []; // they may come back, and are read again from where they had settled
     this.#tell((client) => client.unassign());
   }
 
   /** Nothing is under way any more, or it has had its time, or this member leaves. */
   async #allSettled(): Promise<void> {
-    const isBusy = () => [...this.#partitions.values()].some(({ offsets }) => offsets.underWay > 0);
+    const isBusy = () => this.#assignment.isBusy || (this.#committer !== undefined && this.#assignment.isBehind);
     await new Promise<void>((resolve) => {
       const late = setTimeout(resolve, this.#options.handOverMs);
       this.#onSettled = () => {
@@ -241,13 +260,7 @@ export class KafkaConsumer {
   }
 
   #commit(): void {
-    const marks: Mark[] = [];
-    for (const partition of this.#partitions.values()) {
-      const { next } = partition.offsets;
-      if (next === undefined || next === partition.committed) continue;
-      partition.committed = next;
-      marks.push({ topic: partition.topic, partition: partition.partition, offset: next });
-    }
+    const marks = this.#assignment.settled();
     if (marks.length > 0) this.#tell((client) => client.commit(marks));
   }
 
@@ -256,10 +269,7 @@ export class KafkaConsumer {
     else {
       if (!OVERTAKEN.has(error.code))
         this.#connection.trouble(kafkaError(error, `committing ${this.#options.group}`), this);
-      for (const mark of marks) {
-        const partition = this.#partitions.get(keyOf(mark));
-        if (partition) partition.committed = undefined; // asked again, with what has settled by then
-      }
+      this.#assignment.refused(marks);
     }
   }
 

@@ -1,7 +1,19 @@
+import { randomUUID } from 'node:crypto';
+import { backOff } from '../contract/backOff.js';
 import { IovError } from '../contract/error.js';
 import type { KafkaConnection } from './kafkaConnection.js';
 import { kafkaError } from './kafkaFailures.js';
-import { eventError, RD, type RdError, type RdProducer } from './rdkafka.js';
+import {
+  asked,
+  eventError,
+  type Mark,
+  RD,
+  type RdConsumer,
+  type RdDone,
+  type RdError,
+  type RdProducer,
+  type RdSettings,
+} from './rdkafka.js';
 
 export interface ProducerOptions {
   deliveryTimeoutMs: number;
@@ -10,6 +22,8 @@ export interface ProducerOptions {
   queueMessagesMax: number;
   queueBytesMax: number;
   messageBytesMax: number;
+  /** Whatever is sent belongs to a transaction. */
+  transactions?: { timeoutMs: number };
 }
 
 export interface Outgoing {
@@ -38,6 +52,8 @@ export class KafkaProducer {
   #count = 0;
   /** Those who wait for room in the queue, in order; a delivery lets one of them try. */
   #waiting: (() => void)[] = [];
+  /** The last thing that was asked about a transaction. */
+  #asking: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | undefined;
 
   constructor(connection: KafkaConnection, options: ProducerOptions) {
@@ -68,6 +84,25 @@ export class KafkaProducer {
     }
   }
 
+  /** @throws as `send`; then there is no transaction */
+  async begin(): Promise<void> {
+    await this.#ask((client, done) => client.beginTransaction(done));
+  }
+
+  /**
+   * What was sent since `begin` is in its topics, and the offsets are the group's.
+   * @throws IovError where it is not, or nobody knows
+   */
+  async commit(marks: readonly Mark[], consumer: RdConsumer): Promise<void> {
+    await this.#ask((client, done, ms) => client.sendOffsetsToTransaction(marks, consumer, ms, done));
+    await this.#ask((client, done, ms) => client.commitTransaction(ms, done));
+  }
+
+  /** What was sent since `begin` will be read by nobody. */
+  async abort(): Promise<void> {
+    await this.#ask((client, done, ms) => client.abortTransaction(ms, done));
+  }
+
   /** What has not been delivered by now fails. Idempotent; within its deadline. */
   close(): Promise<void> {
     this.#closed ??= this.#leave().finally(() => this.#connection.left(this));
@@ -79,13 +114,51 @@ export class KafkaProducer {
     clearInterval(this.#polling);
     this.#failAll(stopped());
     const client = await this.#reached?.catch(() => undefined);
-    if (client) await this.#connection.disconnect(client);
+    if (client) await this.#disconnect(client);
+  }
+
+  async #disconnect(client: RdProducer): Promise<void> {
+    await this.#asking;
+    await this.#connection.disconnect(client);
+  }
+
+  async #ask(ask: (client: RdProducer, done: RdDone<void>, timeoutMs: number) => void): Promise<void> {
+    this.#reached ??= this.#begin();
+    const client = await this.#reached;
+    if (this.#leaving.signal.aborted) throw stopped();
+    await this.#answer((done, timeoutMs) => ask(client, done, timeoutMs));
+  }
+
+  #answer(ask: (done: RdDone<void>, timeoutMs: number) => void): Promise<void> {
+    const answer = asked<void>((done) => ask(done, this.#options.transactions?.timeoutMs ?? 0));
+    this.#asking = answer.catch(() => undefined);
+    return answer;
   }
 
   async #begin(): Promise<RdProducer> {
     const client = await this.#connection.reach(() => this.#make(), poll, this.#leaving.signal, this);
     this.#poll(client, IDLE_MS);
+    if (this.#options.transactions) await this.#initialise(client);
     return client;
+  }
+
+  /** Their coordinator may still be on its way up. */
+  async #initialise(client: RdProducer): Promise<void> {
+    const { retryDelayMsMin, retryDelayMsMax } = this.#connection.options;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#answer((done, timeoutMs) => client.initTransactions(timeoutMs, done));
+      } catch (thrown) {
+        if (!(thrown as RdError).isRetriable || this.#leaving.signal.aborted) {
+          this.#reached = undefined;
+          void this.#disconnect(client);
+          throw kafkaError(thrown, 'transactions');
+        }
+        this.#connection.trouble(kafkaError(thrown, 'transactions'), this);
+        const bounds = { delayMsMin: retryDelayMsMin, delayMsMax: retryDelayMsMax };
+        await backOff(attempt, bounds, this.#leaving.signal);
+      }
+    }
   }
 
   #poll(client: RdProducer, everyMs: number): void {
@@ -94,12 +167,13 @@ export class KafkaProducer {
   }
 
   #make(): RdProducer {
-    const { deliveryTimeoutMs, lingerMs, compression, queueMessagesMax, queueBytesMax, messageBytesMax } =
+    const { deliveryTimeoutMs, lingerMs, compression, queueMessagesMax, queueBytesMax, messageBytesMax, transactions } =
       this.#options;
     const settings = {
       ...this.#connection.settings,
       'enable.idempotence': true,
       'message.timeout.ms': deliveryTimeoutMs,
+      ...(transactions && this.#transactional(transactions.timeoutMs)),
       'linger.ms': lingerMs,
       'compression.codec': compression,
       'queue.buffering.max.messages': queueMessagesMax,
@@ -116,6 +190,20 @@ export class KafkaProducer {
       if (error?.code === RD.fatal) this.#replace(client, error);
     });
     return client;
+  }
+
+  /**
+   * The name is new each time: a predecessor's partitions are fenced by the generation of the consumer group (KIP-447), and what
+   * it left open ends by its timeout.
+   */
+  #transactional(timeoutMs: number): RdSettings {
+    return {
+      'transactional.id': randomUUID(),
+      'transaction.timeout.ms': timeoutMs,
+      // librdkafka takes no longer ones than the transaction's
+      'message.timeout.ms': Math.min(this.#options.deliveryTimeoutMs, timeoutMs),
+      'socket.timeout.ms': Math.min(this.#connection.options.requestTimeoutMs, timeoutMs),
+    };
   }
 
   #produce(client: RdProducer, { topic, key, value, headers }: Outgoing): Promise<void> {
@@ -147,7 +235,7 @@ export class KafkaProducer {
   #replace(client: RdProducer, error: RdError): void {
     this.#reached = undefined;
     this.#failAll(kafkaError(error, 'the producer has to begin anew'));
-    void this.#connection.disconnect(client);
+    void this.#disconnect(client);
   }
 
   #failAll(error: IovError): void {

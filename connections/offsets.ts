@@ -1,7 +1,11 @@
+import type { Held } from '../contract/receipt.js';
+
 /** A message on its way. */
 export interface Step {
   readonly offset: number;
   settled: boolean;
+  /** All that came of it and has not settled, held back for a transaction. */
+  held?: readonly Held[];
 }
 
 /** How many settled steps are kept before the list is cut. */
@@ -29,6 +33,29 @@ export class Offsets {
   /** The offset at which another reader would go on; undefined where nothing has begun. */
   get next(): number | undefined {
     return this.#steps[this.#head]?.offset ?? this.#reached;
+  }
+
+  /**
+   * How far a transaction may go: up to the lowest offset of which something is still on its way elsewhere, and no further than
+   * `most` writes, where one message's are not too many by themselves.
+   */
+  within(most: number): { next: number | undefined; held: Held[] } {
+    const held: Held[] = [];
+    for (let index = this.#head; index < this.#steps.length; index += 1) {
+      const step = this.#steps[index]!;
+      if (step.settled) continue;
+      const isReady = step.held?.every(({ isOver }) => !isOver);
+      const isTooMuch = held.length > 0 && held.length + (step.held?.length ?? 0) > most;
+      if (!isReady || isTooMuch) return { next: step.offset, held };
+      held.push(...(step.held ?? []));
+    }
+    const last = this.#steps.at(-1);
+    return { next: last && this.underWay > 0 ? last.offset + 1 : this.#reached, held };
+  }
+
+  /** What is held and will be written by nobody here. */
+  get held(): Held[] {
+    return this.#steps.slice(this.#head).flatMap(({ held = [] }) => held.filter(({ isOver }) => !isOver));
   }
 
   begin(offset: number): Step {

@@ -6,6 +6,8 @@ export type RdSettings = Readonly<Record<string, string | number | boolean | ((.
 export interface RdError extends Error {
   code: number;
   isFatal?: boolean;
+  /** Of what was asked about a transaction: it may be asked again. */
+  isRetriable?: boolean;
 }
 
 export interface Place {
@@ -89,6 +91,12 @@ export interface RdProducer extends RdClient {
   poll(): void;
   on(event: 'event.error', listener: (error: Error) => void): this;
   on(event: 'delivery-report', listener: (error: RdError | null, report: { opaque: number }) => void): this;
+  initTransactions(timeoutMs: number, done: RdDone<void>): void;
+  beginTransaction(done: RdDone<void>): void;
+  /** Looks into the consumer while it lasts without a lock: neither may be disconnected before it is done. */
+  sendOffsetsToTransaction(marks: readonly Mark[], consumer: RdConsumer, timeoutMs: number, done: RdDone<void>): void;
+  commitTransaction(timeoutMs: number, done: RdDone<void>): void;
+  abortTransaction(timeoutMs: number, done: RdDone<void>): void;
   disconnect(done?: () => void): void;
   disconnect(flushMs: number, done: () => void): void;
 }

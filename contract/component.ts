@@ -67,6 +67,8 @@ export interface OperatorSpec<Options extends TObject = TObject> extends Describ
   gives: Shape | 'same';
   /** Present on worker steps: neighbours share one task in a worker thread. */
   worker?: true;
+  /** Has something stored, itself or with the items that it passes on. */
+  stores?: true;
   create(options: Static<Options>, context: Context): Promise<Kernel | WorkerStep> | Kernel | WorkerStep;
 }
 

@@ -21,6 +21,7 @@ import type { StandIns } from './substitute.js';
 import { didYouMean } from './suggest.js';
 import { checkTopics } from './topicRules.js';
 import { checkTracing } from './tracingRules.js';
+import { checkTransactions } from './transactionRules.js';
 
 /**
  * Reads and checks a pipeline file without touching the world: nothing is opened, no component is created.
@@ -74,6 +75,7 @@ class Check {
     );
     checkLanes(connections, pipelines, this.#faults);
     checkTopics(this.#root, pipelines, this.#faults);
+    checkTransactions(pipelines, this.#faults);
     checkDialects(this.#root, pipelines, this.#faults);
     return { connections, pipelines };
   }

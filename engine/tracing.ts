@@ -79,11 +79,13 @@ export class Tracing {
     const span = this.#tracer.startSpan(pipeline, {}, contextOf(item.traceparent));
     if (!span.isRecording()) return item;
     describe(span, pipeline, item);
-    const receipt = new Receipt((error) => {
+    const { receipt: own } = item;
+    const settle = (error: IovError | undefined) => {
       end(span, error);
-      if (error) item.receipt.failed(error);
-      else item.receipt.arrived();
-    });
+      if (error) own.failed(error);
+      else own.arrived();
+    };
+    const receipt = own.canHold ? new Receipt(settle, (writes) => own.hold(writes)) : new Receipt(settle);
     return { ...item, receipt };
   }
 

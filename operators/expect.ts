@@ -50,6 +50,7 @@ export const spec = defineOperator({
   sections: ['5.1', '5.2', '6.1.3.2', '6.2.3.2', '7.1.2'],
   takes: ['message', 'record'],
   gives: 'same',
+  stores: true,
   options: Options,
   check: ({ code, codeOf }) =>
     code !== undefined && codeOf !== undefined

@@ -22,6 +22,7 @@ export const spec = defineOperator({
   sections: ['6.2.1.3'],
   takes: ['record'],
   gives: 'record',
+  stores: true,
   options: Type.Object(
     {
       cards: Field('Among registrations: the field by which their card is found.'),

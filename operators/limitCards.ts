@@ -14,6 +14,7 @@ export const spec = defineOperator({
   sections: ['细则 8(3)', '细则 11'],
   takes: ['record'],
   gives: 'record',
+  stores: true,
   options: Type.Object(
     { max: Type.Integer({ default: 10, minimum: 1, maximum: 1_000_000, description: 'Cards a person may hold.' }) },
     { additionalProperties: false },

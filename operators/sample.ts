@@ -16,6 +16,7 @@ export const spec = defineOperator({
   sections: ['细则 10'],
   takes: ['message', 'record'],
   gives: 'same',
+  stores: true,
   options: Type.Object(
     {
       rate: Type.Number({

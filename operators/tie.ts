@@ -25,6 +25,7 @@ export const spec = defineOperator({
   sections: ['6.1.3.1', '6.1.3.2'],
   takes: ['file'],
   gives: 'file',
+  stores: true,
   options: Type.Object(
     {
       peer: Type.String({ peer: true, description: 'The car maker who sends: its `codes` are what names may hold.' }),

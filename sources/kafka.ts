@@ -7,7 +7,7 @@ import { defineSource, type Source } from '../contract/component.js';
 import type { Context } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
-import { Receipt } from '../contract/receipt.js';
+import { type Held, Receipt } from '../contract/receipt.js';
 import { type Static, Type } from '../contract/schema.js';
 import { withoutPlace } from '../contract/tags.js';
 
@@ -104,7 +104,13 @@ export const spec = defineSource({
   async create(options, context) {
     const { KafkaConsumer } = await import('../connections/kafkaConsumer.js');
     const connection = context.connection<KafkaConnection>(options.on);
-    return new KafkaSource(options, context, new KafkaConsumer(connection, options));
+    const committer = connection.committers.get(context.pipeline);
+    return new KafkaSource(
+      options,
+      context,
+      new KafkaConsumer(connection, options, committer),
+      committer !== undefined,
+    );
   },
 });
 
@@ -116,6 +122,8 @@ class KafkaSource implements Source {
   readonly #context: Context;
   readonly #consumer: KafkaConsumer;
   readonly #reading: Reading;
+  /** The sink commits, together with what came of the messages. */
+  readonly #isTransactional: boolean;
   readonly #refusing = new Set<Promise<void>>();
   /** Taken and not pulled yet; they count as in flight. */
   #ready: Taken[] = [];
@@ -129,11 +137,12 @@ class KafkaSource implements Source {
   #closed = false;
   #wake: (() => void) | undefined;
 
-  constructor(options: Options, context: Context, consumer: KafkaConsumer) {
+  constructor(options: Options, context: Context, consumer: KafkaConsumer, isTransactional: boolean) {
     this.#options = options;
     this.#context = context;
     this.#reading = { ...options, positions: options.topics.length === 1 };
     this.#consumer = consumer;
+    this.#isTransactional = isTransactional;
   }
 
   async *read(signal: AbortSignal): AsyncGenerator<Item> {
@@ -213,7 +222,9 @@ class KafkaSource implements Source {
     }
     const origin = originOf(message);
     try {
-      const receipt = new Receipt((error) => this.#settled(taken, error));
+      const settle = (error: IovError | undefined) => this.#settled(taken, error);
+      const hold = this.#isTransactional ? (writes: readonly Held[]) => this.#consumer.hold(taken, writes) : undefined;
+      const receipt = new Receipt(settle, hold);
       return { origin, receipt, effects: [], ...readMessage(message, this.#reading), ...tracedBy(message.headers) };
     } catch (thrown) {
       this.#refuse(taken, IovError.from(thrown, origin));

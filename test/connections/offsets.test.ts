@@ -61,3 +61,21 @@ t.test('where a partition ends is reached once what began before has settled', (
   t.equal(offsets.underWay, 0);
   t.end();
 });
+
+t.test('a transaction goes up to what is neither settled nor held back, and takes a message whole', (t) => {
+  const offsets = new Offsets();
+  const write = () => ({ isOver: false, arrived: () => undefined });
+  const [first, dead, second, late] = [0, 1, 3, 4].map((offset) => offsets.begin(offset)) as [Step, Step, Step, Step];
+  first.held = [write()];
+  second.held = [write(), write()];
+  t.same(offsets.within(9), { next: 1, held: first.held }, 'a dead letter is still being stored');
+  offsets.settle(dead);
+  t.same(offsets.within(9), { next: 4, held: [...first.held, ...second.held] });
+  t.same(offsets.within(2), { next: 3, held: first.held });
+  late.held = [write()];
+  t.equal(offsets.within(9).next, 5);
+  second.held = [{ ...write(), isOver: true }, write()];
+  t.same(offsets.within(9), { next: 3, held: first.held }, 'what is over is about to settle');
+  t.equal(offsets.held.length, 3);
+  t.end();
+});

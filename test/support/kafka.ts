@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import type { Test } from 'tap';
 import { spec } from '../../connections/kafka.js';
@@ -22,6 +22,7 @@ import { until } from './until.js';
 import { within } from './within.js';
 
 const ASKED_MS = 20_000;
+const LOOK_MS = 5;
 
 /** A real broker, and what tests ask of it themselves. */
 export interface Kafka {
@@ -36,8 +37,10 @@ export interface Kafka {
   produce(topic: string, messages: readonly Produced[]): Promise<void>;
   /** Produces them in a transaction, which stays open until it is told how it ends. */
   transaction(topic: string, messages: readonly Produced[]): Promise<Transaction>;
-  /** Everything in a topic now, by partition and offset. */
-  contents(topic: string, partitions?: number): Promise<Message[]>;
+  /** Everything in a topic now, by partition and offset: what is committed, or also what was taken back or is still open. */
+  contents(topic: string, partitions?: number, isolation?: Isolation): Promise<Message[]>;
+  /** Counts each message that comes from now on, committed or not. */
+  coming(topic: string, partitions?: number): Promise<Coming>;
   /** What a group has committed; -1001 where nothing. */
   committed(group: string, topic: string, partitions?: number): Promise<number[]>;
   /** Of the broker; undefined for one that was offered. */
@@ -59,6 +62,13 @@ export interface Transaction {
   /** Once; the process waits for it. */
   end(how: 'commit' | 'abort'): Promise<void>;
 }
+
+/** Tells `message` for each one. */
+export interface Coming extends EventEmitter {
+  close(): Promise<void>;
+}
+
+type Isolation = 'read_committed' | 'read_uncommitted';
 
 /** Of the package, what only tests use. */
 interface Admin {
@@ -135,14 +145,18 @@ async function takesConnections(port: number): Promise<boolean> {
   return isUp;
 }
 
-type Client = Pick<Kafka, 'brokers' | 'topic' | 'grow' | 'produce' | 'transaction' | 'contents' | 'committed'>;
+type Client = Pick<
+  Kafka,
+  'brokers' | 'topic' | 'grow' | 'produce' | 'transaction' | 'contents' | 'coming' | 'committed'
+>;
 
 function client(library: TestLibrary, brokers: string): Client {
   const settings = { 'bootstrap.servers': brokers, log_level: 0 };
   const places = (topic: string, partitions: number) =>
     Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
-  const consuming = <Result>(group: string, work: (consumer: RdConsumer) => Promise<Result>) => {
-    const consumer = new library.KafkaConsumer({ ...settings, 'group.id': group, 'enable.auto.commit': false }, {});
+  const consuming = <Result>(group: string, work: (consumer: RdConsumer) => Promise<Result>, more: object = {}) => {
+    const own = { 'group.id': group, 'enable.auto.commit': false, ...more };
+    const consumer = new library.KafkaConsumer({ ...settings, ...own }, {});
     return using(consumer, work);
   };
   /** The controller has made them when it says so; the broker tells of them a moment later. */
@@ -192,23 +206,50 @@ function client(library: TestLibrary, brokers: string): Client {
         },
       };
     },
-    contents: (topic, partitions = 1) =>
-      consuming(`contents-${randomUUID()}`, async (consumer) => {
-        consumer.setDefaultConsumeTimeout(1_000);
+    contents: (topic, partitions = 1, isolation = 'read_committed') => {
+      const all = async (consumer: RdConsumer) => {
+        consumer.setDefaultConsumeTimeout(100);
+        const ended = new Set<number>();
+        consumer.on('partition.eof', ({ partition }) => ended.add(partition));
         const found: Message[] = [];
         for (const place of places(topic, partitions)) {
-          const { lowOffset, highOffset } = await asked<RdWatermarks>('offsets', (done) =>
+          const { highOffset } = await asked<RdWatermarks>('offsets', (done) =>
             consumer.queryWatermarkOffsets(topic, place.partition, ASKED_MS, done),
           );
-          consumer.assign([{ ...place, offset: lowOffset }]);
+          consumer.assign([{ ...place, offset: 0 }]);
           const of: Message[] = [];
-          while ((of.at(-1)?.offset ?? lowOffset - 1) < highOffset - 1) {
+          // one that grows has no end, one that ends in a transaction's mark no message there
+          while (!ended.has(place.partition) && (of.at(-1)?.offset ?? -1) < highOffset - 1)
             of.push(...(await asked<Message[]>('messages', (done) => consumer.consume(1_000, done))));
-          }
           found.push(...of);
         }
         return found;
-      }),
+      };
+      const settings = { 'isolation.level': isolation, 'enable.partition.eof': true };
+      return consuming(`contents-${randomUUID()}`, all, settings);
+    },
+    coming: async (topic, partitions = 1) => {
+      const own = {
+        'group.id': `coming-${randomUUID()}`,
+        'isolation.level': 'read_uncommitted',
+        'fetch.wait.max.ms': 5,
+      };
+      const consumer = new library.KafkaConsumer({ ...settings, ...own }, { 'auto.offset.reset': 'latest' });
+      await asked('the broker', (done) => consumer.connect({ allTopics: false, timeout: ASKED_MS }, done));
+      consumer.setDefaultConsumeTimeout(0);
+      consumer.assign(places(topic, partitions));
+      const coming = new EventEmitter();
+      const looking = setInterval(() => {
+        consumer.consume(1_000, (_error, messages = []) => {
+          for (const message of messages) coming.emit('message', message);
+        });
+      }, LOOK_MS);
+      const close = () => {
+        clearInterval(looking);
+        return new Promise<void>((resolve) => consumer.disconnect(resolve));
+      };
+      return Object.assign(coming, { close });
+    },
     committed: (group, topic, partitions = 1) =>
       consuming(group, async (consumer) => {
         const marks = await asked<readonly (Place & { offset?: number })[]>('committed offsets', (done) =>

@@ -1,4 +1,5 @@
 import type { Test } from 'tap';
+import type { Peer } from '../../contract/peer.js';
 import { writeSite } from '../../demo/site.js';
 import { systemClock } from '../../engine/clock.js';
 import { Engine } from '../../engine/engine.js';
@@ -12,6 +13,7 @@ interface KafkaSiteOptions {
   files?: Record<string, string>;
   archive?: object;
   connectTimeoutMs?: number;
+  peer?: Peer;
 }
 
 /** A folder with a pipeline file between Kafka and the archive, for an engine here or a process of its own. */
@@ -19,7 +21,12 @@ export function kafkaSite(
   folder: string,
   brokers: string,
   pipelines: string,
-  { files = {}, archive = { sqlite: { path: 'var/archive.db' } }, connectTimeoutMs = 1000 }: KafkaSiteOptions = {},
+  {
+    files = {},
+    archive = { sqlite: { path: 'var/archive.db' } },
+    connectTimeoutMs = 1000,
+    peer = maker,
+  }: KafkaSiteOptions = {},
 ) {
   const pipeline = `timezone: Asia/Shanghai
 peers: \${file:peers.yaml}
@@ -28,7 +35,7 @@ connections:
 archive: ${JSON.stringify(archive)}
 pipelines:
 ${pipelines}`;
-  return writeSite({ folder, pipeline, peers: { oem: maker }, secrets: {}, files });
+  return writeSite({ folder, pipeline, peers: { oem: peer }, secrets: {}, files });
 }
 
 /** Registrations of a car maker's own topic on their way to the archive. */
@@ -47,6 +54,19 @@ export const plainFromTopic = (topic: string, options = '') => `  records-in:
     operators:
       - order: { table: 8 }
     sink: { archive: { kind: KH, code: "0002" } }
+`;
+
+/** Plain records of one topic, or messages of a car maker, checked on their way to another one. */
+export const betweenTopics = (
+  from: string,
+  to: string,
+  { source = '', sink = '', as = 'record', sessionMs = 2_000 } = {},
+) => `  through:
+    source: { kafka: { on: bus, topics: [${from}], group: g-${from}, as: ${as}, commitMs: 50, sessionTimeoutMs: ${sessionMs}${source} } }
+    operators:
+${as === 'message' ? '      - authenticate: {}\n      - decrypt: { field: EncryptUserInfo, table: 8 }\n' : ''}      - validate: { table: 8 }
+      - order: { table: 8 }
+    sink: { kafka: { on: bus, topic: ${to}${sink} } }
 `;
 
 /** Records of table 8, each of a card of its own. */
