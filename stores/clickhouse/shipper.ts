@@ -173,10 +173,12 @@ export class Shipper {
     );
   }
 
+  /** Whoever waits may do so for what another process has brought there meanwhile: only another look tells them. */
   async #something(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
-      if (this.#stop.signal.aborted || this.#means.queues.some((queue) => !queue.isEmpty)) resolve();
+      const isWanted = this.#waiting.size > 0 || this.#means.queues.some((queue) => !queue.isEmpty);
+      if (this.#stop.signal.aborted || isWanted) resolve();
     });
     this.#wake = undefined;
   }

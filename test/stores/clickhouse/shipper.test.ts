@@ -74,3 +74,15 @@ t.test('a record that waits for others goes at once when somebody waits for it',
   await within(30_000, 'the end', shipper.close());
   t.equal(spool.lastHeldBefore(2), undefined, 'nothing is left to the next start');
 });
+
+t.test('whoever waits hears of what another process has brought there, though nothing is left to ship', async (t) => {
+  const { spool, begin, inserted } = await shipping(t, 200);
+  spool.append(newRecord('one'), 1);
+  const shipper = begin();
+  await until('it rests', () => inserted.length === 1 && spool.lastHeldBefore(2) === undefined);
+  let hasLeft = false;
+  const waits = shipper.arrived(() => hasLeft);
+  hasLeft = true; // by another hand, while it rests
+  await within(5_000, 'the arrival', waits);
+  t.same(inserted, [1]);
+});
