@@ -82,7 +82,7 @@ export class KafkaConsumer implements Committed {
     client.on('partition.eof', (end) => this.#ends.push(end));
     client.subscribe(this.#options.topics);
     this.#client = client;
-    const commit = this.#committer ? this.#committer.soon.bind(this.#committer) : () => this.#commit();
+    const commit = () => (this.#committer ? this.#committer.soon() : this.#commit());
     this.#committing = setInterval(commit, this.#options.commitMs);
   }
 
@@ -118,6 +118,11 @@ export class KafkaConsumer implements Committed {
   settle({ partition, step }: Taken): void {
     partition.offsets.settle(step);
     this.#onSettled?.();
+  }
+
+  /** Whether what comes of messages may be held back, to be committed together with their offsets. */
+  get canHold(): boolean {
+    return this.#committer !== undefined;
   }
 
   /** All that came of the message and has not settled is held back. What is not ours any more somebody else reads again. */

@@ -105,12 +105,7 @@ export const spec = defineSource({
     const { KafkaConsumer } = await import('../connections/kafkaConsumer.js');
     const connection = context.connection<KafkaConnection>(options.on);
     const committer = connection.committers.get(context.pipeline);
-    return new KafkaSource(
-      options,
-      context,
-      new KafkaConsumer(connection, options, committer),
-      committer !== undefined,
-    );
+    return new KafkaSource(options, context, new KafkaConsumer(connection, options, committer));
   },
 });
 
@@ -122,8 +117,6 @@ class KafkaSource implements Source {
   readonly #context: Context;
   readonly #consumer: KafkaConsumer;
   readonly #reading: Reading;
-  /** The sink commits, together with what came of the messages. */
-  readonly #isTransactional: boolean;
   readonly #refusing = new Set<Promise<void>>();
   /** Taken and not pulled yet; they count as in flight. */
   #ready: Taken[] = [];
@@ -137,12 +130,11 @@ class KafkaSource implements Source {
   #closed = false;
   #wake: (() => void) | undefined;
 
-  constructor(options: Options, context: Context, consumer: KafkaConsumer, isTransactional: boolean) {
+  constructor(options: Options, context: Context, consumer: KafkaConsumer) {
     this.#options = options;
     this.#context = context;
     this.#reading = { ...options, positions: options.topics.length === 1 };
     this.#consumer = consumer;
-    this.#isTransactional = isTransactional;
   }
 
   async *read(signal: AbortSignal): AsyncGenerator<Item> {
@@ -223,7 +215,7 @@ class KafkaSource implements Source {
     const origin = originOf(message);
     try {
       const settle = (error: IovError | undefined) => this.#settled(taken, error);
-      const hold = this.#isTransactional ? (writes: readonly Held[]) => this.#consumer.hold(taken, writes) : undefined;
+      const hold = this.#consumer.canHold ? (writes: readonly Held[]) => this.#consumer.hold(taken, writes) : undefined;
       const receipt = new Receipt(settle, hold);
       return { origin, receipt, effects: [], ...readMessage(message, this.#reading), ...tracedBy(message.headers) };
     } catch (thrown) {

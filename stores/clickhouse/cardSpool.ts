@@ -71,7 +71,7 @@ export class CardSpool extends Cards {
        WHERE id > ? AND last_change < (SELECT coalesce(min(seq), 9e15) FROM card_changes) ORDER BY id LIMIT ?`,
     );
     this.#hasGone = database.prepare<unknown[], number>('SELECT EXISTS (SELECT 1 FROM cards_gone)').pluck();
-    this.#forgetGone = database.prepare('DELETE FROM cards_gone WHERE id = ?');
+    this.#forgetGone = database.prepare('DELETE FROM cards_gone WHERE id <= ?');
     this.#lastIccid = database.prepare<unknown[], string | null>('SELECT max(iccid) FROM cards').pluck();
     this.#clear = ['cards', 'card_changes', 'cards_gone'].map((table) => database.prepare(`DELETE FROM ${table}`));
   }
@@ -139,9 +139,9 @@ export class CardSpool extends Cards {
     return this.#gone.all(id, limit);
   }
 
-  /** Inside a transaction. */
-  forgetGone(cards: readonly GoneCard[]): void {
-    for (const { id } of cards) this.#forgetGone.run(id);
+  /** Inside a transaction: those up to that one, all of which `goneAfter` has given, for their last changes rise with them. */
+  forgetGone(id: number): void {
+    this.#forgetGone.run(id);
   }
 
   /** The greatest there is; undefined where there is no card. */

@@ -4,7 +4,7 @@ import type { GoneCard } from './cardSpool.js';
 import { Mutations } from './mutations.js';
 import type { Tables } from './schema.js';
 import type { ClickHouseServer } from './server.js';
-import { Sql, sql } from './sql.js';
+import { list, type Sql, sql } from './sql.js';
 
 /** Rows of one page, by their keys alone; a row has about 2 KB. */
 const PAGE_ROWS = 4_000;
@@ -54,8 +54,7 @@ export class CardTable {
   /** Asks for the deletion of what these had before they went; see `deleted`. */
   async delete(epoch: number, cards: readonly GoneCard[]): Promise<void> {
     const bounds = new Map(cards.map(({ iccid, lastChange }) => [iccid, versionOf(epoch, lastChange)]));
-    const iccids = new Sql([...bounds.keys()].map((iccid) => sql`${iccid}`.text).join(', '));
-    const query = sql`SELECT iccid, version FROM ${this.#table} WHERE iccid IN (${iccids})`;
+    const query = sql`SELECT iccid, version FROM ${this.#table} WHERE iccid IN (${list([...bounds.keys()])})`;
     const rows = await this.#server.rows('looking for the state of cards', query, this.#timeoutMs);
     const old = rows.filter(([iccid = '', version]) => Number(version) <= (bounds.get(iccid) ?? 0));
     await this.#mutations.delete(old.map(([, version]) => Number(version)));

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Mutations } from './mutations.js';
 import type { Tables } from './schema.js';
 import type { ClickHouseServer } from './server.js';
-import { Sql, sql } from './sql.js';
+import { list, type Sql, sql } from './sql.js';
 
 /** Rows of the cards that are looked at together; of a card that has more the others have their turn at the next purge. */
 const ROWS_MAX = 100_000;
@@ -135,8 +135,7 @@ export class RecordPurge {
   }
 
   async #rowsOf(iccids: readonly string[]): Promise<Row[]> {
-    const cards = new Sql(iccids.map((iccid) => sql`${iccid}`.text).join(', '));
-    const query = sql`SELECT kind, code, position, max(accepted_at), any(iccid) AS card FROM ${this.#records} WHERE iccid IN (${cards}) GROUP BY kind, code, position ORDER BY card LIMIT ${ROWS_MAX}`;
+    const query = sql`SELECT kind, code, position, max(accepted_at), any(iccid) AS card FROM ${this.#records} WHERE iccid IN (${list(iccids)}) GROUP BY kind, code, position ORDER BY card LIMIT ${ROWS_MAX}`;
     const found = await this.#server.rows('looking for the records of cards', query, this.#means.timeoutMs);
     return found.map(([kind = '', code = '', position, acceptedAt, iccid = '']) => {
       return { kind, code, position: Number(position), acceptedAt: Number(acceptedAt), iccid };

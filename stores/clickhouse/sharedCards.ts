@@ -5,7 +5,7 @@ import type { Database } from '../sqlite/database.js';
 import { CardClaim, type Claim } from './cardClaim.js';
 import { CardOwner, elsewhere, type Owner } from './cardOwner.js';
 import { type CardRow, versionOf } from './cardRow.js';
-import type { CardSpool, GoneCard } from './cardSpool.js';
+import type { CardSpool } from './cardSpool.js';
 import { CardTable } from './cardTable.js';
 import type { ClickHouseOptions } from './options.js';
 import type { Batch, Queue } from './queue.js';
@@ -115,14 +115,14 @@ export class SharedCards implements Queue {
     if (mine?.state !== 'whole' || !spool.hasGone) return;
     await this.#compare(mine);
     if (this.pending) await shipped(this.pending);
-    const asked: GoneCard[] = [];
-    for (let some = spool.goneAfter(0, GONE_TOGETHER); some.length > 0; ) {
+    let last = 0;
+    for (let some = spool.goneAfter(last, GONE_TOGETHER); some.length > 0; ) {
       await this.#table.delete(mine.epoch, some);
-      asked.push(...some);
-      some = spool.goneAfter(some.at(-1)?.id ?? 0, GONE_TOGETHER);
+      last = some.at(-1)?.id ?? last;
+      some = spool.goneAfter(last, GONE_TOGETHER);
     }
     await this.#table.deleted();
-    this.#run('noting what has been purged', () => spool.forgetGone(asked));
+    this.#run('noting what has been purged', () => spool.forgetGone(last));
   }
 
   async #begin(): Promise<void> {

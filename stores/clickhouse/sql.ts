@@ -28,9 +28,9 @@ export function name(text: string): Sql {
   return new Sql(text);
 }
 
-/** Numbers with commas between, for `IN (…)`. */
-export function list(numbers: readonly number[]): Sql {
-  return new Sql(numbers.map(written).join(', '));
+/** Values with commas between, for `IN (…)`. */
+export function list(values: readonly (string | number)[]): Sql {
+  return new Sql(values.map(written).join(', '));
 }
 
 function written(value: string | number | Sql): string {

@@ -182,7 +182,7 @@ export const steps: readonly string[] = [
   -- and are still to go there, with the last change before that; and this ledger's claim to it. state: loading (it comes from
   -- there, and the last card is how far it has come), whole, behind (something changed that has not been noted).
   CREATE TABLE card_changes (seq INTEGER PRIMARY KEY AUTOINCREMENT, iccid TEXT NOT NULL, side TEXT NOT NULL) STRICT;
-  CREATE TABLE cards_gone (id INTEGER PRIMARY KEY, iccid TEXT NOT NULL, last_change INTEGER NOT NULL) STRICT;
+  CREATE TABLE cards_gone (id INTEGER PRIMARY KEY AUTOINCREMENT, iccid TEXT NOT NULL, last_change INTEGER NOT NULL) STRICT;
   CREATE TABLE card_claim (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     epoch INTEGER NOT NULL,
