@@ -7,7 +7,7 @@ import { kafkaError, OVERTAKEN } from './kafkaFailures.js';
 import { Offsets, type Step } from './offsets.js';
 import {
   askCommitted,
-  asked,
+  askedUntil,
   keyOf,
   type Mark,
   type Message,
@@ -230,8 +230,8 @@ export class KafkaConsumer implements Committed {
     const committed = await askCommitted(client, partitions, ms);
     for (const partition of partitions) {
       if (committed.has(keyOf(partition))) continue;
-      const { highOffset } = await asked<RdWatermarks>((done) =>
-        client.queryWatermarkOffsets(partition.topic, partition.partition, ms, done),
+      const { highOffset } = await askedUntil<RdWatermarks>(ms, (done, leftMs) =>
+        client.queryWatermarkOffsets(partition.topic, partition.partition, leftMs, done),
       );
       partition.offsets = new Offsets(highOffset);
     }

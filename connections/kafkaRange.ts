@@ -4,7 +4,7 @@ import { timeLimit } from '../contract/timeLimit.js';
 import type { KafkaConnection } from './kafkaConnection.js';
 import { kafkaError } from './kafkaFailures.js';
 import {
-  asked,
+  askedUntil,
   type Mark,
   type Message,
   RD,
@@ -219,7 +219,7 @@ export class KafkaRange {
     if (!client) throw new IovError('INTERNAL', 'a range that is not open');
     const ms = this.#connection.options.requestTimeoutMs;
     try {
-      return await asked<Result>((done) => ask(client, ms, done));
+      return await askedUntil<Result>(ms, (done, leftMs) => ask(client, leftMs, done));
     } catch (thrown) {
       throw kafkaError(thrown, `topic ${this.#options.topic}`);
     }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { IovError } from '../contract/error.js';
 
 /** Settings in librdkafka's words (its CONFIGURATION.md). */
@@ -142,6 +143,33 @@ export function asked<Result>(ask: (done: RdDone<Result>) => void): Promise<Resu
   });
 }
 
+/** Errors of brokers that have just come up, or hand a partition or a group to one another. */
+const PASSING: ReadonlySet<number> = new Set([
+  5, // a partition has no leader yet
+  6, // nor one here any more
+  14, // what a group has committed is still being read
+  15, // a group has no coordinator yet
+  16, // nor one here any more
+]);
+const PASSING_MS = 100;
+
+/** The answer to a question that may be asked again, for `ms` at most, until brokers have settled who answers it. */
+export async function askedUntil<Result>(
+  ms: number,
+  ask: (done: RdDone<Result>, leftMs: number) => void,
+): Promise<Result> {
+  const endsAt = performance.now() + ms;
+  for (;;) {
+    const leftMs = Math.max(1, Math.ceil(endsAt - performance.now()));
+    try {
+      return await asked<Result>((done) => ask(done, leftMs));
+    } catch (thrown) {
+      if (!PASSING.has((thrown as RdError).code) || leftMs <= PASSING_MS) throw thrown;
+    }
+    await pause(PASSING_MS);
+  }
+}
+
 /** What a client's group has committed, by topic and partition ({@link keyOf}); nothing of those where that is nothing. */
 export async function askCommitted(
   client: RdConsumer,
@@ -149,8 +177,8 @@ export async function askCommitted(
   timeoutMs: number,
 ): Promise<ReadonlyMap<string, number>> {
   const bare = places.map(({ topic, partition }) => ({ topic, partition }));
-  const marks = await asked<readonly (Place & { offset?: number })[]>((done) =>
-    client.committed(bare, timeoutMs, done),
+  const marks = await askedUntil<readonly (Place & { offset?: number })[]>(timeoutMs, (done, ms) =>
+    client.committed(bare, ms, done),
   );
   return new Map(marks.flatMap((mark) => ((mark.offset ?? -1) < 0 ? [] : [[keyOf(mark), mark.offset ?? 0]])));
 }

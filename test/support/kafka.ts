@@ -5,11 +5,13 @@ import type { Test } from 'tap';
 import { spec } from '../../connections/kafka.js';
 import type { KafkaConnection } from '../../connections/kafkaConnection.js';
 import {
+  askedUntil,
   loadRdKafka,
   type Message,
   type Place,
   type RdClient,
   type RdConsumer,
+  type RdDone,
   type RdKafka,
   type RdMetadata,
   type RdWatermarks,
@@ -72,8 +74,8 @@ type Isolation = 'read_committed' | 'read_uncommitted';
 
 /** Of the package, what only tests use. */
 interface Admin {
-  createTopic(topic: object, timeoutMs: number, done: (error?: Error) => void): void;
-  createPartitions(topic: string, count: number, timeoutMs: number, done: (error?: Error) => void): void;
+  createTopic(topic: object, timeoutMs: number, done: RdDone<void>): void;
+  createPartitions(topic: string, count: number, timeoutMs: number, done: RdDone<void>): void;
   disconnect(): void;
 }
 interface TestProducer extends Pick<RdClient, 'connect' | 'disconnect'> {
@@ -86,11 +88,11 @@ interface TestProducer extends Pick<RdClient, 'connect' | 'disconnect'> {
     opaque: null,
     headers: object[],
   ): void;
-  flush(timeoutMs: number, done: (error?: Error) => void): void;
-  initTransactions(timeoutMs: number, done: (error?: Error) => void): void;
-  beginTransaction(done: (error?: Error) => void): void;
-  commitTransaction(timeoutMs: number, done: (error?: Error) => void): void;
-  abortTransaction(timeoutMs: number, done: (error?: Error) => void): void;
+  flush(timeoutMs: number, done: RdDone<void>): void;
+  initTransactions(timeoutMs: number, done: RdDone<void>): void;
+  beginTransaction(done: RdDone<void>): void;
+  commitTransaction(timeoutMs: number, done: RdDone<void>): void;
+  abortTransaction(timeoutMs: number, done: RdDone<void>): void;
 }
 interface TestLibrary extends Pick<RdKafka, 'KafkaConsumer'> {
   AdminClient: { create(settings: object): Admin };
@@ -282,13 +284,8 @@ async function using<Client extends Pick<RdClient, 'connect' | 'disconnect'>, Re
   }
 }
 
-function asked<Result = void>(
-  what: string,
-  ask: (done: (error?: Error | null, result?: Result) => void) => void,
-): Promise<Result> {
-  const answer = new Promise<Result>((resolve, reject) => {
-    ask((error, result) => (error ? reject(error) : resolve(result as Result)));
-  });
+function asked<Result = void>(what: string, ask: (done: RdDone<Result>) => void): Promise<Result> {
+  const answer = askedUntil<Result>(ASKED_MS, ask);
   return within(ASKED_MS + 10_000, what, answer);
 }
 
