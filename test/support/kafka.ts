@@ -210,24 +210,28 @@ function client(library: TestLibrary, brokers: string): Client {
     },
     contents: (topic, partitions = 1, isolation = 'read_committed') => {
       const all = async (consumer: RdConsumer) => {
-        consumer.setDefaultConsumeTimeout(100);
-        const ended = new Set<number>();
-        consumer.on('partition.eof', ({ partition }) => ended.add(partition));
-        const found: Message[] = [];
-        for (const place of places(topic, partitions)) {
+        consumer.setDefaultConsumeTimeout(20);
+        // one that grows has no end, one that ends in a transaction's mark no message there
+        const open = new Map<number, number>();
+        consumer.on('partition.eof', ({ partition }) => open.delete(partition));
+        for (const { partition } of places(topic, partitions)) {
           const { highOffset } = await asked<RdWatermarks>('offsets', (done) =>
-            consumer.queryWatermarkOffsets(topic, place.partition, ASKED_MS, done),
+            consumer.queryWatermarkOffsets(topic, partition, ASKED_MS, done),
           );
-          consumer.assign([{ ...place, offset: 0 }]);
-          const of: Message[] = [];
-          // one that grows has no end, one that ends in a transaction's mark no message there
-          while (!ended.has(place.partition) && (of.at(-1)?.offset ?? -1) < highOffset - 1)
-            of.push(...(await asked<Message[]>('messages', (done) => consumer.consume(1_000, done))));
-          found.push(...of);
+          open.set(partition, highOffset);
         }
+        consumer.assign(places(topic, partitions).map((place) => ({ ...place, offset: 0 })));
+        const found: Message[] = [];
+        while (open.size > 0) {
+          for (const message of await asked<Message[]>('messages', (done) => consumer.consume(1_000, done))) {
+            found.push(message);
+            if (message.offset >= (open.get(message.partition) ?? 0) - 1) open.delete(message.partition);
+          }
+        }
+        found.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
         return found;
       };
-      const settings = { 'isolation.level': isolation, 'enable.partition.eof': true };
+      const settings = { 'isolation.level': isolation, 'enable.partition.eof': true, 'fetch.wait.max.ms': 5 };
       return consuming(`contents-${randomUUID()}`, all, settings);
     },
     coming: async (topic, partitions = 1) => {
