@@ -5,7 +5,7 @@ import type { CheckedConfig } from '../engine/config.js';
 import { DeadLetterSource, type FailedAgain, obstacle, waitingLetters } from '../engine/deadLetters.js';
 import { checked } from './checked.js';
 import { complain, EXIT, type Given, logLevel, print, printJson, textOption } from './command.js';
-import { stopSignal } from './run.js';
+import { stopSignal } from './stopSignal.js';
 import { withStore } from './store.js';
 
 /** Letters to send again, by pipeline, and why others cannot be. */
@@ -70,8 +70,8 @@ async function send(config: CheckedConfig, byPipeline: Chosen['ids'], given: Giv
   if (byPipeline.size === 0) return { retried, failed };
   const [{ Engine }, { openLog }] = await Promise.all([import('../engine/engine.js'), import('../engine/log.js')]);
   const log = openLog({ level: logLevel(given, 'silent') });
-  const engine = await Engine.open(config, { clock: systemClock, log });
-  const signal = stopSignal();
+  const signal = stopSignal(() => config.drainMs);
+  const engine = await Engine.open(config, { clock: systemClock, log, stop: signal });
   try {
     for (const [name, ids] of byPipeline) {
       if (signal.aborted) break;

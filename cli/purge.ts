@@ -6,7 +6,7 @@ import type { CheckedConfig } from '../engine/config.js';
 import { localTime } from '../notice/cutoff.js';
 import { checked } from './checked.js';
 import { type Command, complain, EXIT, type Given, print, printJson, textOption } from './command.js';
-import { stopSignal } from './run.js';
+import { stopSignal } from './stopSignal.js';
 import { STORE_HELP, storeOptions, withStore } from './store.js';
 import { table } from './table.js';
 
@@ -58,7 +58,7 @@ export const command: Command = {
   },
 };
 
-async function run({ file, retention, site, archivePath }: CheckedConfig, given: Given): Promise<number> {
+async function run({ file, retention, site, archivePath, drainMs }: CheckedConfig, given: Given): Promise<number> {
   if (!retention)
     throw new IovError(
       'CONFIG_INVALID',
@@ -66,7 +66,7 @@ async function run({ file, retention, site, archivePath }: CheckedConfig, given:
     );
   const { purge } = await import('../engine/retention.js');
   const dryRun = given.values['dry-run'] === true;
-  const signal = stopSignal();
+  const signal = stopSignal(() => drainMs);
   const order = { ...retention, site, dryRun, vacuum: given.values.vacuum === true, signal };
   // what SQLite writes while it vacuums is as personal as the archive, and belongs beside it
   process.env.SQLITE_TMPDIR ??= dirname(archivePath);

@@ -8,7 +8,7 @@ import { type Command, complain, EXIT, type Given, logLevel, print, printJson, t
 import { Progress } from './progress.js';
 import { checkWords, filesOf } from './replayOptions.js';
 import { archivedOf, pipelineOf } from './replayWhat.js';
-import { stopSignal } from './run.js';
+import { stopSignal } from './stopSignal.js';
 
 export const command: Command = {
   usage:
@@ -79,9 +79,9 @@ async function replay(
   const archived = await archivedOf(config, pipeline, given);
   const isDry = given.values['dry-run'] === true;
   const tellsNew = TELLING.has(pipeline.sink.spec.name);
-  const stop = stopSignal();
+  const stop = stopSignal(() => config.drainMs);
   const runs = isDry && !tellsNew ? await withoutSink(config, pipeline) : config;
-  const engine = await Engine.open(runs, { clock: systemClock, log, dry: isDry });
+  const engine = await Engine.open(runs, { clock: systemClock, log, dry: isDry, stop });
   const progress = new Progress(`replaying ${pipeline.name}`);
   try {
     let parts: readonly Part[] = [];

@@ -6,9 +6,7 @@ import { FORMATS, LEVELS } from '../engine/logWords.js';
 import { isCutoff } from '../notice/cutoff.js';
 import { checked } from './checked.js';
 import { type Command, complain, EXIT, logLevel, oneOf, textOption } from './command.js';
-
-/** For closing what was open, once work under way has settled or its time is up. */
-const CLOSE_MS = 15_000;
+import { stopSignal } from './stopSignal.js';
 
 export const command: Command = {
   usage: 'run [FILE] [--once NAME [--cutoff YYYYMMDDHH] [--again]] [--log LEVEL] [--log-format json|pretty]',
@@ -78,7 +76,7 @@ async function serve(file: string, log: Log): Promise<number> {
   const { ControlServer } = await import('../dashboard/server.js');
   let reload: () => void = () => undefined; // before it is ready there is nothing to reload
   process.on('SIGHUP', () => reload());
-  return withEngine(file, log, async (engine, stop) => {
+  const exit = await withEngine(file, log, async (engine, stop) => {
     const service = new Service(engine, new ServiceManager(process.env, log), log);
     const control = await ControlServer.open({ engine, clock: systemClock, log });
     stop.addEventListener('abort', () => {
@@ -97,59 +95,43 @@ async function serve(file: string, log: Log): Promise<number> {
       await service.close();
     }
   });
+  return exit ?? EXIT.done;
 }
 
-function once(file: string, log: Log, name: string, wanted: { cutoff?: string; again: boolean }): Promise<number> {
-  return withEngine(file, log, async (engine, stop) => {
+async function once(
+  file: string,
+  log: Log,
+  name: string,
+  wanted: { cutoff?: string; again: boolean },
+): Promise<number> {
+  const exit = await withEngine(file, log, async (engine, stop) => {
     await engine.once(name, { ...wanted, signal: stop });
     return stop.aborted ? EXIT.failed : EXIT.done;
   });
+  return exit ?? EXIT.failed;
 }
 
+/** @returns undefined where it was asked to stop before it had begun */
 async function withEngine(
   file: string,
   log: Log,
   work: (engine: Engine, stop: AbortSignal) => Promise<number>,
-): Promise<number> {
+): Promise<number | undefined> {
   const config = await checked(file);
   if (!config) return EXIT.refused;
   const { Engine } = await import('../engine/engine.js');
-  const stop = stopSignal();
-  let opened: Engine | undefined;
+  let engine: Engine | undefined;
   // it may come while the archive is being opened, which may say nothing
-  stop.addEventListener('abort', () => {
-    const { drainMs } = opened?.config ?? config;
-    setTimeout(() => tooLate(drainMs), drainMs + CLOSE_MS).unref();
-  });
-  const engine = await Engine.open(config, { clock: systemClock, log });
-  opened = engine;
+  const stop = stopSignal(() => (engine?.config ?? config).drainMs);
   try {
+    engine = await Engine.open(config, { clock: systemClock, log, stop });
     return await work(engine, stop);
   } catch (thrown) {
     const error = IovError.from(thrown);
-    if (error.code === 'USAGE') throw error;
+    if (error.code === 'USAGE' || (!engine && !stop.aborted)) throw error;
     complain(`iovpipe: ${error.message}`);
-    return EXIT.failed;
+    return engine ? EXIT.failed : undefined;
   } finally {
-    await engine.close();
+    await engine?.close();
   }
-}
-
-function tooLate(drainMs: number): void {
-  complain(
-    `iovpipe: not stopped ${CLOSE_MS} ms after the ${drainMs} ms for what was under way; it is resumed at the next start`,
-  );
-  process.exit(EXIT.failed);
-}
-
-/** Aborts at the first SIGTERM or SIGINT; the second ends the process at once. */
-export function stopSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (controller.signal.aborted) process.exit(EXIT.failed);
-      controller.abort(new IovError('STOPPED', `stopped by ${signal}`));
-    });
-  }
-  return controller.signal;
 }

@@ -2,7 +2,7 @@ import { IovError } from '../contract/error.js';
 import type { TappedItem } from '../dashboard/tapView.js';
 import { type Command, complain, EXIT, print, textOption } from './command.js';
 import { daemonOf } from './daemon.js';
-import { stopSignal } from './run.js';
+import { stopSignal } from './stopSignal.js';
 import { STORE_HELP, storeOptions } from './store.js';
 
 export const command: Command = {

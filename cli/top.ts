@@ -2,7 +2,7 @@ import type { ConnectionView, LiveView, PartView, PipelineView } from '../dashbo
 import { localTime } from '../notice/cutoff.js';
 import { type Command, complain, EXIT, print } from './command.js';
 import { daemonOf } from './daemon.js';
-import { stopSignal } from './run.js';
+import { stopSignal } from './stopSignal.js';
 import { STORE_HELP, storeOptions } from './store.js';
 import { table } from './table.js';
 

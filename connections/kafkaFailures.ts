@@ -22,6 +22,15 @@ export const OVERTAKEN: ReadonlySet<number> = new Set([
   -168, // no offset is left to commit, as the client sees it
 ]);
 
+/** Of a transaction: what the process held is another's, or has been ended. */
+const FENCED: ReadonlySet<number | undefined> = new Set([
+  ...OVERTAKEN,
+  47, // the producer's epoch is over
+  82, // the member of the group is another process now
+  90, // the producer is
+  -144, // the same, as the client sees it
+]);
+
 /** What librdkafka says, in our words. */
 export function kafkaError(thrown: unknown, doing: string): IovError {
   if (thrown instanceof IovError) return thrown;
@@ -30,5 +39,10 @@ export function kafkaError(thrown: unknown, doing: string): IovError {
   if (code === RD.messageTooLarge || code === RD.recordInvalid) {
     return new IovError('MESSAGE_TOO_LARGE', text, { cause: thrown });
   }
-  return new IovError(REFUSALS.has(code) ? 'KAFKA_REFUSED' : 'KAFKA_UNREACHABLE', text, { cause: thrown });
+  return new IovError(meaning(code), text, { cause: thrown });
+}
+
+function meaning(code: number | undefined) {
+  if (REFUSALS.has(code)) return 'KAFKA_REFUSED';
+  return FENCED.has(code) ? 'KAFKA_OVERTAKEN' : 'KAFKA_UNREACHABLE';
 }

@@ -163,6 +163,14 @@ const entries = {
     retryable: true,
     failureCause: '604',
   },
+  KAFKA_OVERTAKEN: {
+    cause:
+      'What this process was about to commit is no longer its own: its partitions have gone to another one, or its transaction had taken too long and was ended by the broker.',
+    remedy:
+      'None: nothing of it counts, and it is read again by whoever has the partitions. If it stays, raise `sessionTimeoutMs` of the source or `timeoutMs` of `transactions`.',
+    retryable: true,
+    failureCause: '604',
+  },
   SFTP_UNREACHABLE: {
     cause: 'The SFTP server cannot be reached, or the connection broke.',
     remedy: 'None at first: it is tried again with back-off.',

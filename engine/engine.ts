@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Source } from '../contract/component.js';
 import type { Connection } from '../contract/connection.js';
-import type { Clock, Context, Log, Observer, Run } from '../contract/context.js';
+import type { Context, Observer, Run } from '../contract/context.js';
 import { IovError } from '../contract/error.js';
 import type { Store } from '../contract/store.js';
 import type { Packer } from '../workers/packer.js';
@@ -15,7 +15,7 @@ import { inTurn } from './inTurn.js';
 import { attempt, type Keeping, keepRunning, keepSchedule } from './keepRunning.js';
 import { Kept } from './kept.js';
 import { Live } from './live.js';
-import { openStore } from './openStore.js';
+import { openStore, type StoreMeans } from './openStore.js';
 import { tidyOutbox } from './outbox.js';
 import { planReload, type ReloadPlan } from './reload.js';
 import { keepRetention } from './retention.js';
@@ -24,9 +24,7 @@ import type { Tracing } from './tracing.js';
 import { untilComplete } from './untilComplete.js';
 import { connectionOwner, Uses } from './uses.js';
 
-export interface EngineOptions {
-  clock: Clock;
-  log: Log;
+export interface EngineOptions extends Pick<StoreMeans, 'clock' | 'log' | 'stop'> {
   observer?: Observer;
   /** How long work under way may take to settle once a stop is asked for; as the file says by default. */
   drainMs?: number;
@@ -53,8 +51,8 @@ export class Engine {
     const { Packer } = await import('../workers/packer.js');
     await mkdir(dirname(config.archivePath), { recursive: true, mode: 0o700 });
     await mkdir(config.outbox, { recursive: true, mode: 0o700 });
-    const { clock, log, dry = false } = options;
-    const opened = await openStore(config, { clock, log, readOnly: dry });
+    const { clock, log, stop, dry = false } = options;
+    const opened = await openStore(config, { clock, log, readOnly: dry, ...(stop && { stop }) });
     const store = dry ? dryStore(opened) : opened;
     const connections = new SharedConnections();
     const packer = new Packer(store, config.outbox, giveWayTo(connections.named));

@@ -2,13 +2,15 @@ import type { Clock, Log } from '../contract/context.js';
 import type { Store } from '../contract/store.js';
 import type { CheckedConfig } from './config.js';
 
-interface Means {
+export interface StoreMeans {
   clock: Clock;
   log: Log;
   /** For those who look while another process writes. */
   readOnly?: boolean;
   /** False for a process that works in the ledger beside the daemon, which brings the records where they belong. */
   ships?: boolean;
+  /** Ends the opening of one that waits for a server. */
+  stop?: AbortSignal;
 }
 
 /**
@@ -17,7 +19,7 @@ interface Means {
  */
 export async function openStore(
   { archivePath, clickhouse, seal }: Pick<CheckedConfig, 'archivePath' | 'clickhouse' | 'seal'>,
-  means: Means,
+  means: StoreMeans,
 ): Promise<Store> {
   if (clickhouse) {
     const { openClickHouseStore } = await import('../stores/clickhouse/open.js');

@@ -22,7 +22,7 @@ interface Means {
   database: Database;
   server: ClickHouseServer;
   tables: Tables;
-  options: ClickHouseOptions & { clock: Clock; log: Log };
+  options: ClickHouseOptions & { clock: Clock; log: Log; stop?: AbortSignal };
   /** Throws where the server does not have the tables. */
   checked(): Promise<void>;
   /** Runs it in a transaction; on the disk when it returns. */
@@ -65,11 +65,11 @@ export class SharedCards implements Queue {
   /**
    * Makes the ledger the owner, and its state whole: nobody's state is claimed, that of another machine is taken over. A ledger that
    * was whole starts without a server, too; for any other, what cannot be read must not be taken for empty.
-   * @throws IovError CARDS_ELSEWHERE; SCHEMA_MISMATCH; STORE_FAILED where the server stays away
+   * @throws IovError CARDS_ELSEWHERE; SCHEMA_MISMATCH; STORE_FAILED where the server stays away; STOPPED
    */
   async begin(): Promise<void> {
-    const { log, requestTimeoutMs } = this.#options;
-    for (const endsAt = performance.now() + requestTimeoutMs; ; await pause(AGAIN_MS)) {
+    const { log, requestTimeoutMs, stop } = this.#options;
+    for (const endsAt = performance.now() + requestTimeoutMs; ; stop?.throwIfAborted()) {
       try {
         return await this.#begin();
       } catch (thrown) {
@@ -80,6 +80,7 @@ export class SharedCards implements Queue {
           return log.warn(told, `starting without the state by card in ClickHouse: ${error.message}`);
         if (performance.now() > endsAt) throw error;
         log.warn(told, `the start waits for the state by card in ClickHouse: ${error.message}`);
+        await pause(AGAIN_MS, undefined, { signal: stop }).catch(() => undefined);
       }
     }
   }

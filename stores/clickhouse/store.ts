@@ -40,6 +40,8 @@ export interface ClickHouseStoreOptions extends ClickHouseOptions {
   readOnly?: boolean;
   /** False for a process that works in the ledger beside the daemon, which brings the records to ClickHouse. */
   ships?: boolean;
+  /** Ends an opening that waits for the server. */
+  stop?: AbortSignal;
   /** Of the ledger; ClickHouse keeps its own house. */
   seal?: Seal;
 }
