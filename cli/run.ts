@@ -128,7 +128,7 @@ async function withEngine(
     return await work(engine, stop);
   } catch (thrown) {
     const error = IovError.from(thrown);
-    if (error.code === 'USAGE' || (!engine && !stop.aborted)) throw error;
+    if (error.code === 'USAGE' || (!engine && error.code !== 'STOPPED')) throw error;
     complain(`iovpipe: ${error.message}`);
     return engine ? EXIT.failed : undefined;
   } finally {

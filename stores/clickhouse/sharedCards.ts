@@ -14,6 +14,8 @@ import type { ClickHouseServer } from './server.js';
 
 const TOLD_EVERY_MS = 10_000;
 const AGAIN_MS = 1_000;
+/** Whatever the server does, they are not waited out: another machine has the state, or this one was asked to stop. */
+const LASTS: ReadonlySet<string> = new Set(['CARDS_ELSEWHERE', 'STOPPED']);
 /** Cards that are looked for in one query. */
 const GONE_TOGETHER = 2_000;
 
@@ -22,7 +24,7 @@ interface Means {
   database: Database;
   server: ClickHouseServer;
   tables: Tables;
-  options: ClickHouseOptions & { clock: Clock; log: Log; stop?: AbortSignal };
+  options: ClickHouseOptions & { clock: Clock; log: Log };
   /** Throws where the server does not have the tables. */
   checked(): Promise<void>;
   /** Runs it in a transaction; on the disk when it returns. */
@@ -68,19 +70,18 @@ export class SharedCards implements Queue {
    * @throws IovError CARDS_ELSEWHERE; SCHEMA_MISMATCH; STORE_FAILED where the server stays away; STOPPED
    */
   async begin(): Promise<void> {
-    const { log, requestTimeoutMs, stop } = this.#options;
-    for (const endsAt = performance.now() + requestTimeoutMs; ; stop?.throwIfAborted()) {
+    const { log, requestTimeoutMs } = this.#options;
+    for (const endsAt = performance.now() + requestTimeoutMs; ; await pause(AGAIN_MS)) {
       try {
         return await this.#begin();
       } catch (thrown) {
         const error = IovError.from(thrown);
-        if (error.code === 'CARDS_ELSEWHERE' || !error.retryable) throw error;
+        if (LASTS.has(error.code) || !error.retryable) throw error;
         const told = { code: error.code, alarm: 'archiveUnreachable' };
         if (this.#claim.get()?.state === 'whole')
           return log.warn(told, `starting without the state by card in ClickHouse: ${error.message}`);
         if (performance.now() > endsAt) throw error;
         log.warn(told, `the start waits for the state by card in ClickHouse: ${error.message}`);
-        await pause(AGAIN_MS, undefined, { signal: stop }).catch(() => undefined);
       }
     }
   }

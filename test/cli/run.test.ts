@@ -1,11 +1,10 @@
-import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { iovpipe } from '../support/cli.js';
 import { IovpipeProcess } from '../support/iovpipeProcess.js';
 import { cardRecord } from '../support/records.js';
+import { silentServer } from '../support/silentServer.js';
 import { type SiteFiles, writeSite } from '../support/site.js';
 import { within } from '../support/within.js';
 
@@ -105,22 +104,14 @@ t.test('the log for people', async (t) => {
 
 for (const cards of [false, true]) {
   t.test(`a stop that comes while the archive is opened, and says nothing, is heard; cards: ${cards}`, async (t) => {
-    const sockets = new Set<Socket>();
-    const silent = createServer((socket) => void sockets.add(socket.on('error', () => undefined)));
-    silent.listen(0, '127.0.0.1');
-    await once(silent, 'listening');
-    t.teardown(() => {
-      for (const socket of sockets) socket.destroy();
-      silent.close();
-    });
-    const { port } = silent.address() as AddressInfo;
+    const { called, port } = await silentServer(t);
     const folder = t.testdir();
     const archive = `archive: { clickhouse: { url: "http://127.0.0.1:${port}", ledger: var/ledger.db, cards: ${cards}, requestTimeoutMs: 600000 } }\ndrainMs: 100000\n`;
     const files = site(COUNT);
     writeSite(folder, { ...files, 'pipeline.yaml': files['pipeline.yaml']!.replace(/^archive: .*\n/m, archive) });
     const run = new IovpipeProcess(['run', 'pipeline.yaml'], folder);
     t.teardown(() => run.signal('SIGKILL'));
-    await within(60_000, 'a call for the archive', once(silent, 'connection'));
+    await within(60_000, 'a call for the archive', called());
     run.signal('SIGTERM');
     t.same(await within(60_000, 'the end', run.ended), { code: 0, signal: null }, run.words);
   });

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { appendFileSync, existsSync, readdirSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { statusPage } from '../../cli/status.js';
@@ -9,27 +7,12 @@ import { type Made, make } from '../../demo/made.js';
 import { maker, operator, type RoleSite, regulator } from '../../demo/roles.js';
 import { freePort } from '../../demo/site.js';
 import { type RunningRole, startRole } from '../support/role.js';
+import { silentServer } from '../support/silentServer.js';
 import { until } from '../support/until.js';
 
 const RECORDS = 12;
 /** More contracts than there are connections to the regulator, and buffers before them. */
 const MANY = 70;
-
-/** Accepts connections on a port, and never says a word. */
-async function silence(t: Test, port: number) {
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => void sockets.add(socket.on('error', () => undefined)));
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
-  const end = async () => {
-    if (!server.listening) return;
-    for (const socket of sockets) socket.destroy();
-    server.close();
-    await once(server, 'close');
-  };
-  t.teardown(end);
-  return { end, callers: () => sockets.size };
-}
 
 /** Three roles that have not been started, with registrations, pictures and a command for each card. */
 async function site(t: Test, records = RECORDS): Promise<{ folder: string; agreed: Agreed; made: Made }> {
@@ -57,7 +40,7 @@ t.setTimeout(400_000);
 t.test('a car maker whose command channel accepts and says nothing holds up no other', async (t) => {
   const { agreed, made } = await site(t);
   const [mute, ...talking] = made.makers;
-  const silent = await silence(t, agreed.ports.makerCommands);
+  const silent = await silentServer(t, agreed.ports.makerCommands);
   const commands = await freePort();
   // two car makers: the one is asked where nobody answers, all others where the shipped role does
   const asking = (pipeline: string) => {
@@ -102,7 +85,7 @@ t.test('a car maker whose command channel accepts and says nothing holds up no o
 
 t.test('while the regulator’s SFTP server accepts and says nothing, T1 and the commands go on', async (t) => {
   const { agreed, made, folder } = await site(t, MANY);
-  const silent = await silence(t, agreed.ports.regulatorSftp);
+  const silent = await silentServer(t, agreed.ports.regulatorSftp);
   const impatient = { connectTimeoutMs: 5_000, retryDelayMsMin: 50, retryDelayMsMax: 300, alarmAfterAttempts: 3 };
   const theOperator = await startRole(t, changed(operator(agreed), 'connections', { regulator: impatient }));
   const theMaker = await startRole(t, maker(agreed));
