@@ -79,8 +79,8 @@ export interface OperatorSpec<Options extends TObject = TObject> extends Describ
 export interface Kernel {
   transform(item: Item): Iterable<Item> | Promise<Iterable<Item>>;
   /**
-   * Of a kernel that waits for others (a disk, a peer): how many items may be in `transform` at once. What comes of
-   * them leaves as they are done. Where it is absent items come one at a time, and keep their order.
+   * Of a kernel that waits for others (a disk, a peer) and gives one item for each: how many may be in `transform` at once.
+   * They leave as they are done. Where it is absent items come one at a time, and keep their order.
    */
   readonly atOnce?: number;
   /** What is left when the source has ended; not called on abort. */

@@ -138,7 +138,7 @@ export class ChainRun {
       const isStep = 'worker' in part;
       if (!isStep && part.atOnce !== undefined) {
         turn();
-        stages.push({ kernels: [part], atOnce: part.atOnce });
+        stages.push(alongside(part, part.atOnce));
         continue;
       }
       if (isStep ? kernels.length > 0 : steps.length > 0) turn();
@@ -151,13 +151,11 @@ export class ChainRun {
 
   #packing(steps: readonly WorkerStep[]): Stage {
     const { packer } = this.#around;
-    const kernel: Kernel = {
-      transform: async (item) => {
-        const value = await packer.pack(item.value as TextFile | Album, steps, this.#break.signal);
-        return [{ ...item, value }];
-      },
-    };
-    return { kernels: [kernel], atOnce: packer.atOnce, operators: steps.length };
+    const step = async (item: Item): Promise<Item> => ({
+      ...item,
+      value: await packer.pack(item.value as TextFile | Album, steps, this.#break.signal),
+    });
+    return { step, atOnce: packer.atOnce, operators: steps.length };
   }
 
   async #failed(item: Item, error: IovError): Promise<void> {
@@ -188,4 +186,14 @@ export class ChainRun {
     const letter = letterOf(this.#pipeline.name, item, error);
     await this.#around.context.store.commit([(transaction) => transaction.addDeadLetter(letter)]);
   }
+}
+
+/** A kernel that works on many items at once, each on its own. */
+function alongside(kernel: Kernel, atOnce: number): Stage {
+  const step = async (item: Item): Promise<Item> => {
+    const [only, ...others] = await kernel.transform(item);
+    if (only && others.length === 0) return only;
+    throw new IovError('INTERNAL', `expected one item of a kernel with atOnce, got ${only ? others.length + 1 : 0}`);
+  };
+  return { step, atOnce };
 }

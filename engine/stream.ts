@@ -6,14 +6,13 @@ import { IovError } from '../contract/error.js';
 import type { Item } from '../contract/item.js';
 import type { LivePart, LivePipeline } from './live.js';
 
-/** A stretch of the chain: neighbouring kernels, an item through all of them before the next is taken, or one that works on many. */
-export interface Stage {
-  kernels: readonly Kernel[];
-  /** Items that may be in it at once, which leave as they are done; without it one after the other. */
-  atOnce?: number;
-  /** How many operators it stands for, where it is not one a kernel. */
-  operators?: number;
-}
+/**
+ * A stretch of the chain: kernels that run fused in this thread, or a step that takes its time and runs for `atOnce` items, made
+ * of one operator or of `operators` neighbours.
+ */
+export type Stage =
+  | { kernels: readonly Kernel[] }
+  | { step: (item: Item) => Promise<Item>; atOnce: number; operators?: number };
 
 export interface Chain {
   source: AsyncIterable<Item>;
@@ -63,10 +62,13 @@ export async function runChain(chain: Chain): Promise<void> {
   let stream = highland<Item>(source);
   let behind = 0;
   for (const stage of chain.stages) {
-    const size = stage.operators ?? stage.kernels.length;
+    const size = 'kernels' in stage ? stage.kernels.length : (stage.operators ?? 1);
     const parts = live?.parts.slice(behind, behind + size) ?? [];
     behind += size;
-    stream = stream.consume<Item>(staged({ ...stage, parts, fail }, () => broken));
+    stream =
+      'kernels' in stage
+        ? stream.consume<Item>(fused({ kernels: stage.kernels, parts, fail }, () => broken))
+        : stepped(stream, stage, parts, fail);
   }
   const waits = () => source.readableLength;
   const steps = () => chain.sink.steps ?? 0;
@@ -84,55 +86,63 @@ export async function runChain(chain: Chain): Promise<void> {
 
 type Fail = (item: Item, error: IovError, part: LivePart | undefined) => Promise<void>;
 
-/** A stage, with the counters of its operators where they are kept. */
-interface Staged extends Stage {
+function stepped(
+  stream: Highland.Stream<Item>,
+  stage: Extract<Stage, { step: unknown }>,
+  parts: readonly LivePart[],
+  fail: Fail,
+): Highland.Stream<Item> {
+  const [first, ...others] = parts;
+  if (first) first.limit = stage.atOnce;
+  const run = async (item: Item): Promise<Item[]> => {
+    first?.count(item);
+    first?.begin();
+    try {
+      const done = await stage.step(item);
+      for (const part of others) part.count(item); // in one task with the first
+      return [done];
+    } catch (thrown) {
+      await fail(item, IovError.from(thrown), first);
+      return [];
+    } finally {
+      first?.end();
+    }
+  };
+  return stream
+    .map((item) => highland(run(item)))
+    .mergeWithLimit(stage.atOnce)
+    .flatMap((items) => highland(items));
+}
+
+/** Neighbouring kernels, each with its counters where they are kept. */
+interface Fused {
+  kernels: readonly Kernel[];
   parts: readonly LivePart[];
   fail: Fail;
 }
 
-/** One highland stage: items are fed to its kernels, up to `atOnce` of them, and at the end each kernel gives what it holds. */
-function staged(stage: Staged, broken: () => boolean) {
-  const { kernels, parts, atOnce = 1 } = stage;
-  const others = parts.slice(kernels.length); // in one task with the one before them
-  if (stage.atOnce !== undefined && parts[0]) parts[0].limit = atOnce;
-  let underWay = 0;
-  let wake: (() => void) | undefined;
-  const settled = () => {
-    underWay -= 1;
-    const woken = wake;
-    wake = undefined;
-    woken?.();
-  };
+/** One highland stage for neighbouring kernels: an item runs through all of them before the next is taken. */
+function fused(chain: Fused, broken: () => boolean) {
   return (
     error: Error,
     item: Item | Highland.Nil,
     push: (error: Error | null, item?: Item | Highland.Nil) => void,
     next: () => void,
   ) => {
-    const emit = (out: Item) => {
-      if (broken()) return; // highland may have had its end
-      for (const part of others) part.count(out);
-      push(null, out);
-    };
-    const end = () => push(null, highland.nil);
-    const flush = () => {
-      if (underWay > 0) wake = flush;
-      else if (broken()) end();
-      else flushFrom(stage, emit).then(end, push);
-    };
     if (error) {
       push(error);
       next();
+    } else if (highland.isNil(item) && broken()) {
+      push(null, item);
     } else if (highland.isNil(item)) {
-      if (broken()) end();
-      else flush();
+      const ended = flushFrom(chain, (out) => push(null, out));
+      const end = () => push(null, highland.nil);
+      if (ended) ended.then(end, push);
+      else end();
     } else {
-      underWay += 1;
-      const fed = feed(stage, 0, item, emit);
-      if (fed) fed.then(settled, push);
-      else settled();
-      if (underWay < atOnce) next();
-      else wake = next;
+      const fed = feed(chain, 0, item, (out) => push(null, out));
+      if (fed) fed.then(() => next(), push);
+      else next();
     }
   };
 }
@@ -140,46 +150,46 @@ function staged(stage: Staged, broken: () => boolean) {
 type Emit = (item: Item) => void;
 
 /** Feeds an item to the kernels from `index` on. Returns a promise only where a kernel pushes back or an item failed. */
-function feed(stage: Staged, index: number, item: Item, emit: Emit): Promise<void> | undefined {
-  const kernel = stage.kernels[index];
+function feed(chain: Fused, index: number, item: Item, emit: Emit): Promise<void> | undefined {
+  const kernel = chain.kernels[index];
   if (!kernel) {
     emit(item);
     return undefined;
   }
-  const part = stage.parts[index];
+  const part = chain.parts[index];
   part?.count(item);
   try {
     const out = kernel.transform(item);
-    if (out instanceof Promise) return waitedFor(stage, index, item, out, emit);
-    return passOn(stage, index + 1, out[Symbol.iterator](), emit, item);
+    if (out instanceof Promise) return waitedFor(chain, index, item, out, emit);
+    return passOn(chain, index + 1, out[Symbol.iterator](), emit, item);
   } catch (thrown) {
-    return stage.fail(item, IovError.from(thrown), part);
+    return chain.fail(item, IovError.from(thrown), part);
   }
 }
 
 async function waitedFor(
-  stage: Staged,
+  chain: Fused,
   index: number,
   item: Item,
   promised: Promise<Iterable<Item>>,
   emit: Emit,
 ): Promise<void> {
-  const part = stage.parts[index];
+  const part = chain.parts[index];
   let out: Iterable<Item>;
   part?.begin();
   try {
     out = await promised;
   } catch (thrown) {
-    return stage.fail(item, IovError.from(thrown), part);
+    return chain.fail(item, IovError.from(thrown), part);
   } finally {
     part?.end();
   }
-  return passOn(stage, index + 1, out[Symbol.iterator](), emit, item);
+  return passOn(chain, index + 1, out[Symbol.iterator](), emit, item);
 }
 
 /** Takes a kernel's output item by item; waits where one of them has to wait, and goes on from there. */
 function passOn(
-  stage: Staged,
+  chain: Fused,
   index: number,
   items: Iterator<Item>,
   emit: Emit,
@@ -187,21 +197,21 @@ function passOn(
 ): Promise<void> | undefined {
   try {
     for (let step = items.next(); !step.done; step = items.next()) {
-      const waits = feed(stage, index, step.value, emit);
-      if (waits) return waits.then(() => passOn(stage, index, items, emit, input));
+      const waits = feed(chain, index, step.value, emit);
+      if (waits) return waits.then(() => passOn(chain, index, items, emit, input));
     }
     return undefined;
   } catch (thrown) {
-    if (input) return stage.fail(input, IovError.from(thrown), stage.parts[index - 1]);
+    if (input) return chain.fail(input, IovError.from(thrown), chain.parts[index - 1]);
     return Promise.reject(thrown);
   }
 }
 
 /** At the end each kernel gives what it holds, which still runs through the kernels after it. */
-async function flushFrom(stage: Staged, emit: Emit): Promise<void> {
-  for (let at = 0; at < stage.kernels.length; at += 1) {
-    const left = await stage.kernels[at]?.flush?.();
-    if (left) await passOn(stage, at + 1, left[Symbol.iterator](), emit);
+async function flushFrom(chain: Fused, emit: Emit): Promise<void> {
+  for (let at = 0; at < chain.kernels.length; at += 1) {
+    const left = await chain.kernels[at]?.flush?.();
+    if (left) await passOn(chain, at + 1, left[Symbol.iterator](), emit);
   }
 }
 

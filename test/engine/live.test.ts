@@ -69,11 +69,9 @@ t.test('each edge counts what passes it, and each part what fails in it', async 
   t.ok(lastSettledMs !== undefined && lastSettledMs <= performance.now());
 });
 
-const later: Kernel = { transform: async (item) => [item] };
-
 t.test('a step that runs beside others counts too, with all operators that share its task', async (t) => {
   const live = new Live([PIPELINE]);
-  await run(live, 6, [{ kernels: [later], atOnce: 3, operators: 2 }]);
+  await run(live, 6, [{ step: async (one) => one, atOnce: 3, operators: 2 }]);
   t.match(live.of('numbers')?.parts, [
     { items: 6, underWay: 0, limit: 3 },
     { items: 6, underWay: 0 },

@@ -154,11 +154,7 @@ t.test('nothing is flushed when the source breaks: what it has given is not the 
     }
     const run = runChain({
       source: source(),
-      stages: [
-        { kernels: [map((n) => n)] },
-        { kernels: [{ transform: async (item) => [item] }], atOnce: 2 },
-        { kernels: [hold] },
-      ],
+      stages: [{ kernels: [map((n) => n)] }, { step: async (item) => item, atOnce: 2 }, { kernels: [hold] }],
       sink: { concurrency: 1, write: async () => undefined },
       failed: async () => undefined,
       arrived: () => undefined,
@@ -180,7 +176,7 @@ t.test('a source that breaks ends steps that wait for more of it', async (t) => 
   }
   const run = runChain({
     source: source(),
-    stages: [{ kernels: [map((n) => n)] }, { kernels: [{ transform: () => new Promise(() => undefined) }], atOnce: 2 }],
+    stages: [{ kernels: [map((n) => n)] }, { step: () => new Promise<Item>(() => undefined), atOnce: 2 }],
     sink: { concurrency: 1, write: async () => undefined },
     failed: async () => undefined,
     arrived: () => undefined,
@@ -216,36 +212,21 @@ t.test('a slow sink bounds what is read', async (t) => {
 t.test('a step takes its time for so many items at once, and one that fails holds nobody up', async (t) => {
   let atOnce = 0;
   let most = 0;
-  const transform = async (item: Item): Promise<Item[]> => {
+  const step = async (item: Item): Promise<Item> => {
     atOnce += 1;
     most = Math.max(most, atOnce);
     await new Promise((resolve) => setImmediate(resolve));
     atOnce -= 1;
     if (item.value === 7) throw new IovError('FILE_UNREADABLE', 'seven');
-    return [item];
+    return item;
   };
-  const seen = await trial({ count: 50, stages: [{ kernels: [{ transform }], atOnce: 3 }] });
+  const seen = await trial({ count: 50, stages: [{ step, atOnce: 3 }] });
   t.equal(most, 3);
   t.same(
     [...seen.written].sort((a, b) => Number(a) - Number(b)),
     upTo(50).filter((n) => n !== 7),
   );
   t.same(seen.failed, [{ value: 7, message: 'seven' }]);
-});
-
-t.test('a kernel for many items at once gives as many as it likes, and what it holds at the end', async (t) => {
-  const held: Item[] = [];
-  const kernel: Kernel = {
-    transform: async (item) => {
-      await new Promise((resolve) => setImmediate(resolve));
-      if (Number(item.value) % 5 === 0) held.push(item);
-      return Number(item.value) % 5 === 0 ? [] : [item, { ...item, value: -Number(item.value) }];
-    },
-    flush: () => held,
-  };
-  const seen = await trial({ count: 23, stages: [{ kernels: [kernel], atOnce: 4 }] });
-  const numbers = upTo(23).filter((n) => n % 5 !== 0);
-  t.same(seen.written, [...numbers.flatMap((n) => [n, -n]), 0, 5, 10, 15, 20]);
 });
 
 t.test('a sink that throws fails that item; the end waits for writes under way', async (t) => {

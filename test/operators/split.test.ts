@@ -75,13 +75,11 @@ async function run(on: Bench, records: readonly Buffer[], options: object, steps
     }
   }
   const signal = new AbortController().signal;
-  const packing: Kernel = {
-    transform: async (item) => [{ ...item, value: await on.packer.pack(item.value as TextFile, steps, signal) }],
-  };
+  const step = async (item: Item) => ({ ...item, value: await on.packer.pack(item.value as TextFile, steps, signal) });
   let failure: IovError | undefined;
   await runChain({
     source: source(),
-    stages: [{ kernels: [kernel] }, { kernels: [packing], atOnce: 2 }],
+    stages: [{ kernels: [kernel] }, { step, atOnce: 2 }],
     sink: { concurrency: 1, write: async (item) => void files.push(item.value as PackedFile) },
     failed: async (item, error) => {
       failure ??= error;
