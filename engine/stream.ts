@@ -86,6 +86,10 @@ export async function runChain(chain: Chain): Promise<void> {
 
 type Fail = (item: Item, error: IovError, part: LivePart | undefined) => Promise<void>;
 
+/**
+ * Highland's own merge, and not `consume` as for kernels: a stage that asks for its next item later than at once is resumed even
+ * while those behind it are paused, so that between two of them nothing would bound what waits.
+ */
 function stepped(
   stream: Highland.Stream<Item>,
   stage: Extract<Stage, { step: unknown }>,

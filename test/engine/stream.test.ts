@@ -185,28 +185,96 @@ t.test('a source that breaks ends steps that wait for more of it', async (t) => 
   await t.rejects(run, { code: 'STOPPED' });
 });
 
-t.test('a slow sink bounds what is read', async (t) => {
-  let release: () => void = () => undefined;
-  const blocked = new Promise<void>((resolve) => {
-    release = resolve;
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+const waits: Kernel = {
+  transform: async (item) => {
+    await turn();
+    return [item];
+  },
+};
+const passes: Kernel = map((n) => n);
+const many = (step: (item: Item) => Promise<Item>): Stage => ({ step, atOnce: 3 });
+const waitsBesides = many(async (item) => {
+  await turn();
+  return item;
+});
+
+for (const [name, stages] of Object.entries<Stage[]>({
+  'a kernel': [{ kernels: [passes] }],
+  'a kernel that waits': [{ kernels: [waits] }],
+  'one that waits, and one for many': [{ kernels: [waits] }, waitsBesides],
+  'one for many, and one that waits': [waitsBesides, { kernels: [passes, waits] }],
+  'two for many': [waitsBesides, waitsBesides],
+  'two for many, one between them, and one that waits': [
+    waitsBesides,
+    { kernels: [passes] },
+    waitsBesides,
+    { kernels: [waits] },
+  ],
+})) {
+  t.test(`a slow sink bounds what is read by ${name}`, async (t) => {
+    let release: () => void = () => undefined;
+    const blocked = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let read = 0;
+    const count: Kernel = {
+      transform: (item) => {
+        read += 1;
+        return [item];
+      },
+    };
+    const running = trial({
+      count: 10_000,
+      stages: [{ kernels: [count] }, ...stages],
+      write: () => blocked,
+      concurrency: 4,
+    });
+    // the event to wait for is that nothing happens any more: a thousand turns of the loop without a read
+    for (let quiet = 0, before = -1; quiet < 1_000; quiet = read === before ? quiet + 1 : 0) {
+      before = read;
+      await turn();
+    }
+    t.ok(read <= 4 + 64, `read ${read} while nothing could be written`);
+    release();
+    const { written } = await running;
+    t.same(
+      [...written].sort((a, b) => Number(a) - Number(b)),
+      upTo(10_000),
+    );
   });
-  let read = 0;
-  const count: Kernel = {
-    transform: (item) => {
-      read += 1;
-      return [item];
-    },
-  };
-  const running = trial({ count: 10_000, stages: [{ kernels: [count] }], write: () => blocked, concurrency: 4 });
-  // the event to wait for is that nothing happens any more: a thousand turns of the loop without a read
-  for (let quiet = 0, before = -1; quiet < 1_000; quiet = read === before ? quiet + 1 : 0) {
-    before = read;
-    await new Promise((resolve) => setImmediate(resolve));
+}
+
+t.test('what is done after the source has broken is neither passed on nor failed', async (t) => {
+  let done: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    done = resolve;
+  });
+  async function* source(): AsyncGenerator<Item> {
+    for (let value = 0; value < 2; value += 1) {
+      yield { value, tags: {}, origin: `item ${value}`, receipt: new Receipt(() => undefined), effects: [] };
+    }
+    throw new IovError('STOPPED', 'stopped before the end');
   }
-  t.ok(read <= 4 + 64, `read ${read} while nothing could be written`);
-  release();
-  const seen = await running;
-  t.equal(seen.written.length, 10_000);
+  const seen: unknown[] = [];
+  const note = async ({ value }: Item) => void seen.push(value);
+  const step = async (item: Item) => {
+    await held;
+    return item;
+  };
+  const run = runChain({
+    source: source(),
+    stages: [many(step), { kernels: [passes] }],
+    sink: { concurrency: 1, write: note },
+    failed: note,
+    arrived: () => undefined,
+    signal: new AbortController().signal,
+  });
+  await t.rejects(run, { code: 'STOPPED' });
+  done();
+  for (let turns = 0; turns < 20; turns += 1) await turn();
+  t.same(seen, []);
 });
 
 t.test('a step takes its time for so many items at once, and one that fails holds nobody up', async (t) => {
